@@ -1,0 +1,122 @@
+"""What a pipeline gives back: plain values that any caller can print, store or draw."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.types import Shot, VideoInfo
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsed:
+    """Which model made a score, by the hash of its weights (None where it has none)."""
+
+    name: str
+    hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    fps: float
+    frames: int
+    depth: str = "full"  # "full", or "first look": the stream's own key frames only
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFrame:
+    time_s: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    time_s: float
+    score: float
+    shot: int
+    thumbnail: bytes = field(default=b"", repr=False)  # JPEG, not part of the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredShot:
+    start_s: float
+    end_s: float
+    score: float
+    chosen: bool
+
+    @property
+    def span(self) -> Shot:
+        return Shot(self.start_s, self.end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Where the time went; seconds are summed over the work itself, not over waiting."""
+
+    download_mb_per_s: float | None = None
+    download_s: float | None = None
+    decode_s: float = 0.0
+    encode_s: float = 0.0
+    select_s: float = 0.0
+    total_s: float = 0.0
+    first_result_s: float | None = None
+    frames_processed: int = 0
+    frames_per_s: float = 0.0
+    times_real_time: float = 0.0
+    cpu_percent: float = 0.0
+    memory_mb: float = 0.0
+    from_index: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryResult:
+    video: VideoInfo
+    model: ModelUsed
+    method: str
+    sampling: Sampling
+    frames: tuple[ScoredFrame, ...]
+    keyframes: tuple[Keyframe, ...]  # in order of time
+    shots: tuple[ScoredShot, ...]
+    timing: Performance
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "video": video_to_json(self.video),
+            "model": {"name": self.model.name, "hash": self.model.hash},
+            "method": self.method,
+            "sampling": {"fps": _plain(self.sampling.fps), "frames": self.sampling.frames,
+                         "depth": self.sampling.depth},
+            "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
+            "keyframes": [{"time_s": _plain(k.time_s), "score": _plain(k.score), "shot": k.shot}
+                          for k in self.keyframes],
+            "shots": [{"start_s": _plain(s.start_s), "end_s": _plain(s.end_s),
+                       "score": _plain(s.score), "chosen": s.chosen} for s in self.shots],
+            "timing": self.timing.to_json(),
+        }
+
+
+def video_to_json(video: VideoInfo) -> dict[str, Any]:
+    return {
+        "name": video.name,
+        "content_hash": video.content_hash,
+        "duration_s": _plain(video.duration_s),
+        "start_s": _plain(video.start_s),
+        "fps": _plain(float(video.fps)),
+        "width": video.width,
+        "height": video.height,
+        "rotation": video.rotation,
+        "has_audio": video.has_audio,
+        "codec": video.codec,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Six decimals are finer than any time base in use; JSON knows no NaN."""
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,133 @@
+"""Which shots or frames to keep, given scores. Pure numpy, exact where that is possible."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from models.types import Floats, Times
+
+Indices = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+# The table of the knapsack holds one bit for each (item, unit of capacity).
+MAX_TABLE_CELLS = 200_000_000
+
+
+def knapsack(
+    values: Floats | Doubles | Sequence[float], lengths: Sequence[int] | Indices, capacity: int
+) -> Indices:
+    """0/1 knapsack: ascending indices of the items of largest total value that fit.
+
+    Exact, by dynamic programming over whole units of length. Where the table would pass
+    MAX_TABLE_CELLS, lengths are rounded up to coarser units first: the choice still fits, and is
+    the best one for the rounded lengths. Items worth nothing are never taken.
+    """
+    value = np.asarray(values, np.float64)
+    length = np.asarray(lengths, np.int64)
+    if value.shape != length.shape or value.ndim != 1:
+        raise ValueError(f"one length a value, received {value.shape} and {length.shape}")
+    if (length < 0).any():
+        raise ValueError(f"lengths are not negative, received {length.min()}")
+    useful = np.flatnonzero((value > 0) & (length <= capacity))
+    if len(useful) == 0:
+        return np.zeros(0, np.int64)
+    if int(length[useful].sum()) <= capacity:
+        return useful
+    common = int(np.gcd.reduce(length[useful]))
+    length, capacity = length // common, capacity // common
+    unit = -(-len(useful) * (capacity + 1) // MAX_TABLE_CELLS)
+    chosen = _fill(value[useful], -(-length[useful] // unit), capacity // unit)
+    return useful[chosen]
+
+
+def _fill(value: Doubles, length: Indices, capacity: int) -> Indices:
+    best = np.zeros(capacity + 1)
+    taken = np.zeros((len(value), capacity // 8 + 1), np.uint8)
+    for item, (worth, size) in enumerate(zip(value.tolist(), length.tolist(), strict=True)):
+        if size > capacity:
+            continue
+        with_item = best[: capacity + 1 - size] + worth
+        better = with_item > best[size:]
+        bits = np.zeros(capacity + 1, np.bool_)
+        bits[size:] = better
+        taken[item] = np.packbits(bits)
+        # A new array, because the row before is still being read.
+        best = np.concatenate([best[:size], np.where(better, with_item, best[size:])])
+    chosen = []
+    room = capacity
+    for item in range(len(value) - 1, -1, -1):
+        if taken[item, room >> 3] >> (7 - (room & 7)) & 1:
+            chosen.append(item)
+            room -= int(length[item])
+    return np.array(chosen[::-1], np.int64)
+
+
+def top_k_spaced(
+    scores: Floats | Doubles, times_s: Times, k: int, spacing_s: float = 0.0
+) -> Indices:
+    """Up to k indices of the highest scores, no two closer than spacing_s, in order of time.
+
+    Greedy from the top; of equal scores the earlier one wins.
+    """
+    score = np.asarray(scores, np.float64)
+    if score.shape != times_s.shape:
+        raise ValueError(f"one time a score, received {score.shape} and {times_s.shape}")
+    free = np.ones(len(score), np.bool_)
+    chosen: list[int] = []
+    for index in np.argsort(-score, kind="stable").tolist():
+        if len(chosen) >= k:
+            break
+        if free[index]:
+            chosen.append(index)
+            free[np.abs(times_s - times_s[index]) < spacing_s - 1e-9] = False
+    return np.array(sorted(chosen), np.int64)
+
+
+def peaks(
+    scores: Floats | Doubles,
+    times_s: Times,
+    *,
+    threshold: float = 0.0,
+    spacing_s: float = 0.0,
+    prominence: float = 0.0,
+) -> Indices:
+    """Local maxima at or above the threshold, in order of time, spaced as in top_k_spaced.
+
+    A flat top counts once, at its middle. `prominence` is how far the curve must fall on both
+    sides before it rises higher again; the ends of the curve count as a fall.
+    """
+    score = np.asarray(scores, np.float64)
+    if len(score) == 0:
+        return np.zeros(0, np.int64)
+    runs = np.flatnonzero(np.append(True, np.diff(score) != 0))
+    level = score[runs]
+    ends = np.append(runs[1:], len(score))
+    padded = np.concatenate([[-np.inf], level, [-np.inf]])
+    is_top = (level > padded[:-2]) & (level > padded[2:]) & (level >= threshold)
+    tops = ((runs + ends - 1) // 2)[is_top]
+    if prominence > 0:
+        tops = tops[[_prominence(score, int(top)) >= prominence for top in tops]]
+    kept: Indices = tops[top_k_spaced(score[tops], times_s[tops], len(tops), spacing_s)]
+    return kept
+
+
+def _prominence(score: Doubles, top: int) -> float:
+    """Height above the higher of the two valleys that part it from higher ground."""
+    falls = []
+    for side in (score[top::-1], score[top:]):
+        higher = np.flatnonzero(side > score[top])
+        if len(higher):
+            falls.append(score[top] - side[: higher[0]].min())
+    lowest = score.min()
+    return float(min(falls)) if falls else float(score[top] - lowest)
+
+
+def spread(count: int, k: int) -> Indices:
+    """k indices evenly over range(count), each in the middle of its stretch."""
+    if count <= 0 or k <= 0:
+        return np.zeros(0, np.int64)
+    if k >= count:
+        return np.arange(count)
+    middles: Indices = ((np.arange(k) + 0.5) * count / k).astype(np.int64)
+    return middles

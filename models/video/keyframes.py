@@ -1,0 +1,116 @@
+"""The stream's own key frames, thinned: what can be shown of a video within a second or two."""
+
+from collections.abc import Callable, Iterator
+
+import av.error
+from av.video.frame import VideoFrame
+
+from models.errors import CancelledError
+from models.video.opening import OpenVideo
+from models.video.packets import PacketReader, Start, VideoPacket
+
+# Key frames decoded together keep all threads busy; few at first, so that the first picture is
+# there at once.
+GROUP_SIZES = (1, 2, 4)
+GROUP_SIZE = 8
+READ_THROUGH_BYTES = 64 << 20  # a smaller file without an index is read from end to end
+REORDERED_FRAMES = 4  # how far a key frame's place in the index may lie before its own time
+
+
+class KeyFrameReader:
+    """Key frames at least `step_s` apart, found by the index where there is one."""
+
+    def __init__(
+        self, video: OpenVideo, *, step_s: float, frame_ticks: int, stop: Callable[[], bool]
+    ) -> None:
+        self._container = video.container
+        self._stream = video.stream
+        self._context = video.stream.codec_context
+        self._reader = PacketReader(video.stream)
+        self._stop = stop
+        self._step = max(1, round(step_s / video.time_base))
+        self._frame_ticks = max(1, frame_ticks)
+        self._may_seek = (
+            len(self._stream.index_entries) > 0 or self._container.size > READ_THROUGH_BYTES
+        )
+
+    def frames(self) -> Iterator[tuple[VideoFrame, int]]:
+        """Decoded key frames with their times in ticks, in ascending order."""
+        last: int | None = None
+        for group in self._groups():
+            for frame, ticks in self._decode(group):
+                if last is None or ticks > last:
+                    last = ticks
+                    yield frame, ticks
+
+    def _groups(self) -> Iterator[list[tuple[VideoPacket, int]]]:
+        sizes = iter(GROUP_SIZES)
+        size = next(sizes)
+        group: list[tuple[VideoPacket, int]] = []
+        for key in self._keys():
+            group.append(key)
+            if len(group) == size:
+                yield group
+                group = []
+                size = next(sizes, GROUP_SIZE)
+        if group:
+            yield group
+
+    def _keys(self) -> Iterator[tuple[VideoPacket, int]]:
+        """Key packets and their times."""
+        last: int | None = None
+        sought = False
+        for count, packet in enumerate(self._packets()):
+            ticks = self._ticks(packet, count)
+            if sought:
+                sought = False
+                # Some files' indexes lead back to where we were: read on from there instead.
+                self._may_seek = last is None or ticks > last
+            if last is not None and ticks < last + self._step:
+                continue
+            if packet.is_discard or self._reader.start(packet) is Start.NOWHERE:
+                continue
+            yield packet, ticks
+            last = ticks
+            sought = self._may_seek and self._seek_after(ticks)
+
+    def _ticks(self, packet: VideoPacket, count: int) -> int:
+        if packet.pts is not None:
+            return packet.pts
+        return packet.dts if packet.dts is not None else count * self._frame_ticks
+
+    def _packets(self) -> Iterator[VideoPacket]:
+        try:
+            for packet in self._container.demux(self._stream):
+                if self._stop():
+                    raise CancelledError("stopped on request")
+                if packet.size:
+                    yield packet
+        except (av.error.FFmpegError, ValueError):
+            return  # the rest of the file cannot be read
+
+    def _seek_after(self, ticks: int) -> bool:
+        """Moves on to the first key frame a step after `ticks`, or a little before that."""
+        target = max(ticks + 1, ticks + self._step - REORDERED_FRAMES * self._frame_ticks)
+        try:
+            self._container.seek(target, stream=self._stream, backward=False)
+        except (av.error.FFmpegError, ValueError, OverflowError):
+            self._may_seek = False
+            return False
+        return True
+
+    def _decode(self, group: list[tuple[VideoPacket, int]]) -> list[tuple[VideoFrame, int]]:
+        """Each packet is a picture of its own; the decoder is emptied and starts anew after."""
+        frames: list[VideoFrame] = []
+        for packet in [*(packet for packet, _ in group), None]:
+            if self._stop():
+                raise CancelledError("stopped on request")
+            try:
+                frames += self._context.decode(packet)
+            except (av.error.FFmpegError, ValueError):
+                continue  # a damaged key frame: the others stand
+        self._context.flush_buffers()
+        if len(frames) == len(group) and any(frame.pts is None for frame in frames):
+            return [(frame, ticks) for frame, (_, ticks) in zip(frames, group, strict=True)]
+        timed = [(frame, frame.pts) for frame in frames if frame.pts is not None]
+        return sorted(timed, key=lambda entry: entry[1])

@@ -1,0 +1,128 @@
+"""Opens a file as a video: which of its streams is the video, and a sentence when none is."""
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+from av.video.stream import VideoStream
+
+from models.errors import VideoOpenError
+
+# Only formats that hold their own pictures and sound: a playlist (HLS, DASH, concat) renamed to
+# .mp4 would make the demuxer open other files, or addresses, that its text names.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpegts,mpegtsraw,mpeg,mpegvideo,"
+    "h264,hevc,av1,obu,ivf,m4v,mjpeg,ogg,asf,asf_o,mxf,gif,apng,nut,dv,rm,swf,vob,wtv,gxf,y4m,"
+    "yuv4mpegpipe,evc,vvc,vc1,rawvideo,mp3,wav,aac,flac,aiff,ac3,eac3,amr,caf,w64,au,ape,"
+    "dirac,dnxhd,h261,h263,cavsvideo,avs2,avs3,bink,smk,4xm,nsv,nuv,roq,wv,tta,mpc,mpc8"
+)
+STILL_STREAMS = Disposition.attached_pic | Disposition.timed_thumbnails
+MAX_PIXELS = 8192 * 8192  # a damaged header that asks for more is refused, not allocated
+MAX_THREADS = 8  # every frame thread holds frames of its own: memory grows with them
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVideo:
+    container: InputContainer
+    stream: VideoStream
+    time_base: Fraction
+    has_audio: bool
+
+
+def shown_name(path: Path, name: str | None) -> str:
+    """A file name that is safe inside a sentence: one line, no direction marks, not too long."""
+    text = name or path.name or "this file"
+    text = "".join(c for c in text if not unicodedata.category(c).startswith("C"))
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def free_threads() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, min(len(os.sched_getaffinity(0)), MAX_THREADS))
+    return max(1, min(os.cpu_count() or 1, MAX_THREADS))
+
+
+@contextmanager
+def open_video(
+    path: Path,
+    *,
+    name: str | None = None,
+    threads: int | None = None,
+    decoder_options: dict[str, str] | None = None,
+) -> Iterator[OpenVideo]:
+    """Opens `path` and picks its video stream, with the decoder set up but not yet opened.
+
+    Raises:
+        VideoOpenError: there is no video in it that can be decoded.
+    """
+    label = shown_name(path, name)
+    _refuse_what_is_no_file(path, label)
+    try:
+        # "file:" keeps a name like "a:b.mp4" from being read as a protocol.
+        container = av.open(
+            f"file:{path}",
+            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, ValueError, OverflowError) as error:
+        raise VideoOpenError(
+            f"“{label}” cannot be read as a video: it may be damaged, incomplete or another kind "
+            "of file; try another copy."
+        ) from error
+    with container:
+        stream, time_base = _video_stream(container, label)
+        for other in container.streams:
+            if other is not stream:
+                other.discard = Discard.all
+        context = stream.codec_context
+        context.thread_type = "AUTO"
+        context.thread_count = threads or free_threads()
+        context.options = {"max_pixels": str(MAX_PIXELS), **(decoder_options or {})}
+        yield OpenVideo(container, stream, time_base, _has_audio(container))
+
+
+def _refuse_what_is_no_file(path: Path, label: str) -> None:
+    try:
+        if not path.exists():
+            raise VideoOpenError(f"“{label}” is not there any more; open the video again.")
+        if not path.is_file():
+            raise VideoOpenError(f"“{label}” is not a file; choose a video file.")
+        if path.stat().st_size == 0:
+            raise VideoOpenError(f"“{label}” is empty; choose another copy of the video.")
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        raise VideoOpenError(
+            f"“{label}” cannot be opened; check that it may be read, or choose another file."
+        ) from error
+
+
+def _video_stream(container: InputContainer, label: str) -> tuple[VideoStream, Fraction]:
+    """The first video stream that is one: a cover picture is a stream too, but not a video."""
+    streams = [s for s in container.streams.video if not Disposition(s.disposition) & STILL_STREAMS]
+    for stream in streams:
+        if stream.codec_context is not None and stream.time_base:
+            return stream, stream.time_base
+    if streams:
+        raise VideoOpenError(
+            f"The pictures in “{label}” are in a format that cannot be decoded here; convert it to "
+            "H.264 MP4 and open that."
+        )
+    if container.streams.audio:
+        raise VideoOpenError(f"“{label}” has sound but no pictures; choose a video.")
+    raise VideoOpenError(f"“{label}” has no pictures in it; choose a video.")
+
+
+def _has_audio(container: InputContainer) -> bool:
+    return any(stream.codec_context is not None for stream in container.streams.audio)

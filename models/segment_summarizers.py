@@ -1,19 +1,32 @@
-"""Summaries from embeddings alone, without training: an importance curve, shots, and one frame each.
+"""Summaries from embeddings alone, without training: an importance curve, shots, a frame for each.
 
-Every method gets frames as unit-length embeddings with their times, and returns FrameScores.
+Embeddings are unit vectors of any encoder; nothing here depends on which one, on how far apart its
+pictures are, or on evenly spaced frames (a first look sees the key frames only).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from models.clustering import cluster
+from models.shots import shot_starts, shots_from_starts, split_long
 from models.types import Floats, Shot, Times
 
 Indices = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
 
-SEGMENT_FRAMES = 4
+SEGMENT_S = 2.0  # four frames at the usual two a second
+LONGEST_SHOT_S = 60.0
+ACTIVITY_SMOOTHING_S = 5.0
+# Openings and endings are titles and credits more often than not: the first and last tenth count
+# less, down to this share at the very ends.
+END_SHARE, END_WEIGHT = 0.1, 0.6
+# Of a shot's frames, this share at either end is kept from standing for it: cuts fade and blur.
+MARGIN_SHARE = 0.15
+# Below this squared distance two pictures are the same but for compression.
+SAME_PICTURE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +35,13 @@ class FrameScores:
 
     scores: Floats  # [T] in [0, 1]
     shots: tuple[Shot, ...]  # from the first frame to the end, without gaps
-    representatives: Indices  # [len(shots)] index of the best frame of each shot
+    representatives: Indices  # [len(shots)] index of the frame that stands for each shot
+
+
+class Run(Protocol):
+    def __call__(
+        self, embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
+    ) -> FrameScores: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,49 +51,270 @@ class Method:
     name: str
     label: str
     help: str
-    run: "Run"
+    run: Run
 
 
-Run = Callable[..., FrameScores]
-
-
-def _squared_steps(embeddings: Floats, starts: Indices) -> Floats:
-    means = np.stack([part.mean(axis=0) for part in np.split(embeddings, starts[1:])])
-    steps = np.zeros(len(means), np.float32)
-    steps[1:] = ((means[1:] - means[:-1]) ** 2).sum(axis=1)
-    return steps
-
-
-def _by_steps(
+def key_shots(
     embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
 ) -> FrameScores:
-    if len(times_s) == 0:
-        return FrameScores(np.zeros(0, np.float32), (), np.zeros(0, np.int64))
-    starts = np.arange(0, len(times_s), SEGMENT_FRAMES)
-    steps = _squared_steps(embeddings, starts)
-    cuts = np.flatnonzero(steps > np.quantile(steps, 1 - ratio))
-    firsts = np.union1d([0], starts[cuts])
-    edges = np.append(times_s[firsts], max(end_s, float(times_s[-1])))
-    shots = tuple(Shot(float(a), float(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
-    middles = (firsts + np.append(firsts[1:], len(times_s))) // 2
-    frame_steps = np.repeat(steps, SEGMENT_FRAMES)[: len(times_s)]
-    peak = frame_steps.max()
-    scores = frame_steps / peak if peak > 0 else np.full(len(times_s), 0.5)
-    return FrameScores(scores.astype(np.float32), shots, middles.astype(np.int64))
+    """Shots by KTS. A frame matters where something moves in a shot that belongs to the video.
+
+    Belonging is likeness to the shots on either side: a title card or a black picture between two
+    scenes resembles neither.
+    """
+    emb_TD = _checked(embeddings, times_s)
+    if len(emb_TD) == 0:
+        return _nothing()
+    firsts = shot_starts(emb_TD, times_s, end_s)
+    longest_s = _longest_useful(shots_from_starts(firsts, times_s, end_s), ratio)
+    firsts = split_long(firsts, emb_TD, times_s, end_s, longest_s)
+    shot_of = _owner(firsts, len(emb_TD))
+    means = _unit_means(emb_TD, firsts)
+    typical = _likeness(emb_TD, means[shot_of])
+    activity = _activity(emb_TD, times_s, shot_of)
+    scores = 0.45 * activity + 0.45 * _belonging(means)[shot_of] + 0.1 * typical
+    return FrameScores(
+        scores=_within_unit(scores * _end_weights(times_s, end_s)),
+        shots=shots_from_starts(firsts, times_s, end_s),
+        representatives=_representatives(emb_TD, firsts, means),
+    )
+
+
+def kmeans(
+    embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
+) -> FrameScores:
+    """k = ratio x segments groups; the segment nearest each group's centre is kept.
+
+    Kept segments score from .5 up, by the size of the group they stand for; the others below .5,
+    by that size and by how near they are to the centre. A shorter last segment is not dropped.
+    """
+    emb_TD = _checked(embeddings, times_s)
+    firsts = _segment_starts(times_s)
+    if len(firsts) == 0:
+        return _nothing()
+    means = _unit_means(emb_TD, firsts)
+    wanted = int(np.clip(round(ratio * len(means)), 1, len(means)))
+    group, distance = cluster(means, wanted, np.random.default_rng(seed))
+    closeness = 1 - distance / (float(distance.max()) + 1e-9)
+    sizes = np.bincount(group)
+    commonness = sizes[group] / sizes.max()
+    worth = 0.225 * (closeness + commonness)
+    for one in np.flatnonzero(sizes):
+        members = np.flatnonzero(group == one)
+        kept = members[int(distance[members].argmin())]
+        worth[kept] = 0.55 + 0.4 * commonness[kept]
+    segment_of = _owner(firsts, len(emb_TD))
+    typical = _likeness(emb_TD, means[segment_of])
+    return FrameScores(
+        scores=_within_unit(worth[segment_of] + 0.05 * typical),
+        shots=shots_from_starts(firsts, times_s, end_s),
+        representatives=_representatives(emb_TD, firsts, means),
+    )
+
+
+def ssd_anchor(
+    embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
+) -> FrameScores:
+    """A new shot where a segment is far from the one that opened the current shot (drift)."""
+    return _by_difference(embeddings, times_s, end_s, from_anchor=True)
+
+
+def ssd_previous(
+    embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
+) -> FrameScores:
+    """A new shot where a segment is far from the one before it (a cut)."""
+    return _by_difference(embeddings, times_s, end_s, from_anchor=False)
+
+
+def _by_difference(
+    embeddings: Floats, times_s: Times, end_s: float, *, from_anchor: bool
+) -> FrameScores:
+    """Shots of whole segments; a frame matters by the change it saw and by how typical it is."""
+    emb_TD = _checked(embeddings, times_s)
+    segments = _segment_starts(times_s)
+    if len(segments) == 0:
+        return _nothing()
+    means = _unit_means(emb_TD, segments)
+    threshold = change_threshold(means)
+    change = np.zeros(len(means))
+    opens = np.zeros(len(means), np.bool_)
+    opens[0] = True
+    anchor = 0
+    for at in range(1, len(means)):
+        other = means[anchor if from_anchor else at - 1]
+        change[at] = ((means[at] - other) ** 2).sum()
+        opens[at] = change[at] > threshold
+        if opens[at]:
+            anchor = at
+    firsts = segments[opens]
+    shot_of = _owner(firsts, len(emb_TD))
+    shot_means = _unit_means(emb_TD, firsts)
+    typical = _likeness(emb_TD, shot_means[shot_of])
+    # Half where the change just reaches the threshold, linear between the segments' middles.
+    half_way = change / (change + threshold)
+    middles = (segments + np.append(segments[1:], len(emb_TD)) - 1) / 2
+    seen = np.interp(np.arange(len(emb_TD)), middles, half_way)
+    return FrameScores(
+        scores=_within_unit(0.6 * seen + 0.4 * typical),
+        shots=shots_from_starts(firsts, times_s, end_s),
+        representatives=_representatives(emb_TD, firsts, shot_means),
+    )
+
+
+def change_threshold(segment_means: Floats) -> float:
+    """The squared distance from which a segment counts as another shot.
+
+    Fixed numbers (100, 400, 800 on TimeSformer features) fit one encoder only. This one follows
+    the distances themselves: the median step plus three robust standard deviations, that is a step
+    unlike the ordinary ones. Where cuts are so frequent that they are the ordinary steps, half of
+    what far-apart segments differ by is enough. Never below what compression alone does.
+    """
+    count = len(segment_means)
+    if count < 2:
+        return SAME_PICTURE
+    steps = ((segment_means[1:] - segment_means[:-1]) ** 2).sum(axis=1)
+    middle = float(np.median(steps))
+    unusual = middle + 3 * 1.4826 * float(np.median(np.abs(steps - middle)))
+    apart = segment_means - np.roll(segment_means, count // 2, axis=0)
+    return max(SAME_PICTURE, min(unusual, float(np.quantile((apart**2).sum(axis=1), 0.75)) / 2))
+
+
+def _checked(embeddings: Floats, times_s: Times) -> Floats:
+    if embeddings.ndim != 2 or len(embeddings) != len(times_s):
+        raise ValueError(f"one embedding a time, received {embeddings.shape}, {len(times_s)} times")
+    emb_TD = embeddings.astype(np.float32, copy=False)
+    if not np.isfinite(emb_TD).all():
+        raise ValueError("embeddings are finite numbers, received NaN or infinity")
+    return emb_TD
+
+
+def _nothing() -> FrameScores:
+    return FrameScores(np.zeros(0, np.float32), (), np.zeros(0, np.int64))
+
+
+def _segment_starts(times_s: Times) -> Indices:
+    """First frames of segments of about SEGMENT_S; the last may be shorter."""
+    if len(times_s) < 2:
+        return np.zeros(len(times_s), np.int64)
+    pace_s = max(float(np.median(np.diff(times_s))), 1e-6)
+    return np.arange(0, len(times_s), max(1, round(SEGMENT_S / pace_s)))
+
+
+def _owner(firsts: Indices, count: int) -> Indices:
+    """[T]: which shot each frame is in."""
+    return np.repeat(np.arange(len(firsts)), np.diff(np.append(firsts, count)))
+
+
+def _unit_means(embeddings: Floats, firsts: Indices) -> Floats:
+    means: Floats = np.add.reduceat(embeddings, firsts, axis=0)
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-9))
+    return means
+
+
+def _likeness(one: Floats, other: Floats) -> Floats:
+    """Row by row, the cosine of unit vectors; pictures that share nothing count as 0."""
+    return _within_unit(np.einsum("td,td->t", one, other))
+
+
+def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indices:
+    """Of each shot, the frame nearest its mean, away from the cuts and from sudden change."""
+    steps = np.zeros(len(embeddings) + 1)
+    steps[1:-1] = ((embeddings[1:] - embeddings[:-1]) ** 2).sum(axis=1)
+    unrest = np.maximum(steps[:-1], steps[1:])
+    chosen = np.empty(len(firsts), np.int64)
+    ends = np.append(firsts[1:], len(embeddings))
+    for at, (first, end) in enumerate(zip(firsts.tolist(), ends.tolist(), strict=True)):
+        # From three frames up there is a frame that is not next to a cut.
+        margin = min(max(1, round(MARGIN_SHARE * (end - first))), (end - first - 1) // 2)
+        inner = slice(first + margin, end - margin)
+        nearness = embeddings[inner] @ means[at] - 0.1 * unrest[inner]
+        chosen[at] = inner.start + int(nearness.argmax())
+    return chosen
+
+
+def _activity(embeddings: Floats, times_s: Times, shot_of: Indices) -> Doubles:
+    """Change between neighbouring frames of one shot, smoothed; half at the video's median."""
+    count = len(embeddings)
+    if count < 2:
+        return np.full(count, 0.5)
+    change = ((embeddings[1:] - embeddings[:-1]) ** 2).sum(axis=1).astype(np.float64)
+    inside = shot_of[1:] == shot_of[:-1]
+    ordinary = float(np.median(change[inside])) if inside.any() else 0.0
+    change = np.append(ordinary, np.where(inside, change, ordinary))
+    pace_s = max(float(np.median(np.diff(times_s))), 1e-6)
+    smooth = _smooth(change, max(1, round(ACTIVITY_SMOOTHING_S / pace_s)))
+    share: Doubles = smooth / (smooth + float(np.median(smooth)) + 1e-3)
+    return share
+
+
+def _smooth(values: Doubles, width: int) -> Doubles:
+    """A raised-cosine average over about `width` values; the ends see themselves mirrored."""
+    half = min(width // 2, len(values) - 1)
+    if half < 1:
+        return values
+    kernel = np.hanning(2 * half + 3)[1:-1]
+    padded = np.pad(values, half, mode="reflect")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+
+
+def _belonging(means: Floats) -> Doubles:
+    """[shots]: cosine to the more similar neighbour, in [0, 1]."""
+    if len(means) < 2:
+        return np.ones(len(means))
+    beside = _likeness(means[1:], means[:-1]).astype(np.float64)
+    like: Doubles = np.maximum(np.append(beside, 0), np.append(0, beside))
+    return like
+
+
+def _end_weights(times_s: Times, end_s: float) -> Doubles:
+    length_s = max(end_s, float(times_s[-1])) - float(times_s[0])
+    if length_s <= 0:
+        return np.ones(len(times_s))
+    position = (times_s - times_s[0]) / length_s
+    inward = np.clip(np.minimum(position, 1 - position) / END_SHARE, 0, 1)
+    weights: Doubles = END_WEIGHT + (1 - END_WEIGHT) * inward
+    return weights
+
+
+def _longest_useful(shots: tuple[Shot, ...], ratio: float) -> float:
+    """How long a shot may be. Where none fits into the time asked for, they must be divided."""
+    asked_s = ratio * (shots[-1].end_s - shots[0].start_s)
+    if min(shot.length_s for shot in shots) <= asked_s:
+        return LONGEST_SHOT_S
+    return float(np.clip(asked_s, SEGMENT_S, LONGEST_SHOT_S))
+
+
+def _within_unit(scores: npt.NDArray[np.floating]) -> Floats:
+    clipped: Floats = np.clip(scores, 0, 1).astype(np.float32)
+    return clipped
 
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("key_shots", "Key shots", "Finds the shots and keeps the frame that stands for each.",
-               _by_steps),
-        Method("kmeans", "Groups of similar moments (k-means)",
-               "Groups moments that look alike and keeps the most typical of each group.",
-               _by_steps),
-        Method("ssd_anchor", "Drift from the start of the shot",
-               "Starts a new shot when the picture has drifted far from how the shot began.",
-               _by_steps),
-        Method("ssd_previous", "Change from the moment before",
-               "Starts a new shot when the picture changes suddenly.", _by_steps),
+        Method(
+            "key_shots",
+            "Key shots",
+            "Finds the cuts, then the shots where most happens; one typical picture of each.",
+            key_shots,
+        ),
+        Method(
+            "kmeans",
+            "Similar moments grouped (k-means)",
+            "Groups moments that look alike, wherever they are, and keeps one of each group.",
+            kmeans,
+        ),
+        Method(
+            "ssd_anchor",
+            "Drift from the start of the shot",
+            "A new shot once the picture is far from how the shot began; for slow pans.",
+            ssd_anchor,
+        ),
+        Method(
+            "ssd_previous",
+            "Change from the moment before",
+            "A new shot where the picture suddenly changes; for hard cuts.",
+            ssd_previous,
+        ),
     )
 }

@@ -1,6 +1,7 @@
 """Which shots or frames to keep, given scores. Pure numpy, exact where that is possible."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,35 +11,46 @@ from models.types import Floats, Times
 Indices = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
-# The table of the knapsack holds one bit for each (item, unit of capacity).
+# Seconds are counted in hundredths: finer than any frame is long. The table holds one bit for each
+# (item, unit of capacity); where that would be too many, the unit grows.
+UNIT_S = 0.01
 MAX_TABLE_CELLS = 200_000_000
 
 
 def knapsack(
-    values: Floats | Doubles | Sequence[float], lengths: Sequence[int] | Indices, capacity: int
+    values: Floats | Doubles | Sequence[float],
+    lengths: Floats | Doubles | Indices | Sequence[float],
+    capacity: float,
 ) -> Indices:
     """0/1 knapsack: ascending indices of the items of largest total value that fit.
 
-    Exact, by dynamic programming over whole units of length. Where the table would pass
-    MAX_TABLE_CELLS, lengths are rounded up to coarser units first: the choice still fits, and is
-    the best one for the rounded lengths. Items worth nothing are never taken.
+    Exact for whole-numbered lengths, by dynamic programming over units of capacity; lengths in
+    seconds are rounded up to UNIT_S first. Where the table would pass MAX_TABLE_CELLS they are
+    rounded up to coarser units: the choice still fits, and is the best one for rounded lengths.
+    Items worth nothing are never taken.
     """
     value = np.asarray(values, np.float64)
-    length = np.asarray(lengths, np.int64)
-    if value.shape != length.shape or value.ndim != 1:
-        raise ValueError(f"one length a value, received {value.shape} and {length.shape}")
-    if (length < 0).any():
-        raise ValueError(f"lengths are not negative, received {length.min()}")
-    useful = np.flatnonzero((value > 0) & (length <= capacity))
-    if len(useful) == 0:
-        return np.zeros(0, np.int64)
-    if int(length[useful].sum()) <= capacity:
+    units, room = _in_units(np.asarray(lengths), capacity)
+    if value.shape != units.shape or value.ndim != 1:
+        raise ValueError(f"one length a value, received {value.shape} and {units.shape}")
+    if (units < 0).any():
+        raise ValueError(f"lengths are not negative, received {np.min(lengths)}")
+    useful = np.flatnonzero((value > 0) & (units <= room))
+    if len(useful) == 0 or int(units[useful].sum()) <= room:
         return useful
-    common = int(np.gcd.reduce(length[useful]))
-    length, capacity = length // common, capacity // common
-    unit = -(-len(useful) * (capacity + 1) // MAX_TABLE_CELLS)
-    chosen = _fill(value[useful], -(-length[useful] // unit), capacity // unit)
-    return useful[chosen]
+    common = int(np.gcd.reduce(units[useful]))
+    units, room = units // common, room // common
+    coarse = -(-len(useful) * (room + 1) // MAX_TABLE_CELLS)
+    chosen: Indices = useful[_fill(value[useful], -(-units[useful] // coarse), room // coarse)]
+    return chosen
+
+
+def _in_units(lengths: npt.NDArray[Any], capacity: float) -> tuple[Indices, int]:
+    if np.issubdtype(lengths.dtype, np.integer):
+        return lengths.astype(np.int64), int(np.floor(capacity))
+    # A millionth of slack: 2.0000000001 s is two seconds.
+    units = np.ceil(lengths.astype(np.float64) / UNIT_S - 1e-6).astype(np.int64)
+    return units, int(np.floor(capacity / UNIT_S + 1e-6))
 
 
 def _fill(value: Doubles, length: Indices, capacity: int) -> Indices:

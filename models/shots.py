@@ -82,6 +82,33 @@ def shot_starts(
     return firsts
 
 
+def split_long(
+    firsts: Indices, embeddings: Floats, times_s: Times, end_s: float, max_shot_s: float
+) -> Indices:
+    """Divides shots longer than max_shot_s into about equal parts, where the picture changes most.
+
+    For choosing whole shots out of a video that has few or none that are short enough.
+    """
+    edges_s = np.append(times_s[firsts], max(end_s, float(times_s[-1])))
+    parts = [firsts]
+    for start_s, stop_s in zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), strict=True):
+        if stop_s - start_s <= max_shot_s + 1e-6:
+            continue
+        # A part may grow by a tenth on either side and must still be short enough.
+        count = int(np.ceil(1.2 * (stop_s - start_s) / max_shot_s))
+        part_s = (stop_s - start_s) / count
+        goals = start_s + part_s * np.arange(1, count)
+        low = np.searchsorted(times_s, goals - part_s / 10)
+        high = np.searchsorted(times_s, goals + part_s / 10, side="right")
+        for first, last in zip(low.tolist(), high.tolist(), strict=True):
+            last = min(max(last, first + 1), len(times_s))
+            if first == 0 or first >= last:
+                continue
+            change = ((embeddings[first:last] - embeddings[first - 1 : last - 1]) ** 2).sum(axis=1)
+            parts.append(np.array([first + int(change.argmax())]))
+    return np.unique(np.concatenate(parts))
+
+
 def penalty_scale(samples: Floats, pace_s: float) -> float:
     """vmax of the penalty, from the data: what neighbouring frames differ by without any cut.
 

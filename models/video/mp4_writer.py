@@ -117,9 +117,10 @@ class PictureTrack:
     ) -> None:
         self._writer = writer
         self._upright = UprightPictures(width, height)
-        stream = writer.container.add_stream(
-            "libx264", rate=rate, options={"preset": "veryfast", "crf": str(crf)}
-        )
+        # Without B frames the order of decoding is that of showing, and MP4, which stores only
+        # lengths between decoding times, keeps every time and the last picture's length exactly.
+        options = {"preset": "veryfast", "crf": str(crf), "bf": "0"}
+        stream = writer.container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height = self._upright.width, self._upright.height
         stream.pix_fmt = "yuv420p"
         stream.time_base = time_base
@@ -129,6 +130,7 @@ class PictureTrack:
         self._stream = stream
         self._time_base = time_base
         self.last_pts: int | None = None
+        self._durations: dict[int | None, int] = {}
 
     def write(self, frame: VideoFrame, pts: int, duration: int = 0) -> None:
         """Adds one picture; one that does not come after the last is left out."""
@@ -141,10 +143,20 @@ class PictureTrack:
         picture.time_base = self._time_base
         picture.duration = duration
         self.last_pts = pts
-        self._writer.mux(self._stream.encode(picture))
+        self._durations[pts] = duration
+        self._mux(self._stream.encode(picture))
 
     def flush(self) -> None:
-        self._writer.mux(self._stream.codec_context.encode_lazy(None))
+        self._mux(self._stream.codec_context.encode_lazy(None))
+
+    def _mux(self, packets: "Iterable[Packet[Any]]") -> None:
+        for packet in packets:
+            # the encoder guesses, which shows where the last picture stays for long
+            duration = self._durations.pop(packet.pts, 0)
+            if duration:
+                packet.duration = duration
+            packet.stream = self._stream
+            self._writer.mux([packet])
 
     def _describe_colour(self, picture: VideoFrame) -> None:
         context = self._stream.codec_context
@@ -257,6 +269,8 @@ class Mp4Writer:
             raise as_user_error(error) from error
 
     def _abandon(self) -> None:
+        # Gone before it is closed: closing would first move all of it to make room for the index.
+        self._partial.unlink(missing_ok=True)
         try:
             self.container.close()
         except av.FFmpegError:

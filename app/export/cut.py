@@ -1,0 +1,272 @@
+"""Chosen spans of a video, joined into one MP4 with the sound in step at every join."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard, Stream
+from av.video.frame import VideoFrame
+
+from app.progress import Progress, Report, Stop, check_stop
+from models.errors import ExportError
+from models.types import Floats, Shot, VideoInfo
+from models.video.mp4_writer import Mp4Writer, PictureTimes, SoundTrack, aac_rate
+from models.video.opening import OpenVideo, open_video
+from models.video.sound import SoundReader, first_sound
+
+OUT_TIME_BASE = Fraction(1, 90_000)
+SAME_MOMENT_S = 0.001  # times that were printed and read again are a little off
+NEAR_S = 1.0  # without an index: decoding on for so long is cheaper than a seek
+# Where a seek may land too late (MPEG-TS has no index), it is tried again from further back.
+STEP_BACK_S = (0.0, 2.0, 10.0, 40.0, float("inf"))
+SOUND_LEAD_S = 0.25  # decoders of sound need some of what came before
+FADE_S = 0.003  # too short to hear, long enough that a join does not click
+
+
+def cut(video: VideoInfo, spans: Sequence[Shot], dst: Path, *, report: Report, stop: Stop) -> Path:
+    """Writes the spans, in order of time, as one MP4 at source size.
+
+    Each span starts with the picture that is on screen at its start. Only what lies between a
+    span's key frame and its end is decoded.
+
+    Raises:
+        CancelledError: `stop` turned true; nothing is left behind.
+        UserFacingError: there is nothing to cut, or the video cannot be read.
+    """
+    wanted = joined_spans(video, spans)
+    if not wanted:
+        raise ExportError("There is nothing to cut; choose at least one shot.")
+    total_s = sum(span.length_s for span in wanted)
+
+    def check() -> None:
+        check_stop(stop)
+
+    try:
+        with ExitStack() as stack:
+            opened = stack.enter_context(open_video(video.path, name=video.name))
+            writer = stack.enter_context(Mp4Writer(dst, check))
+            pictures = _PictureReader(opened, stop)
+            track = writer.picture_track(video.width, video.height, OUT_TIME_BASE, video.fps)
+            sound = _open_sound(stack, video, writer, stop)
+            begin_s = 0.0
+            for span in wanted:
+                if sound is not None:
+                    sound.begin(span, begin_s)
+                for shown_s, length_s, frame in pictures.between(span):
+                    at_s = begin_s + shown_s - span.start_s
+                    track.write(frame, _ticks(at_s), max(1, _ticks(length_s)))
+                    if sound is not None:
+                        sound.advance(at_s)
+                    report(Progress("Cutting", min(at_s / total_s, 0.99)))
+                begin_s += span.length_s
+                if sound is not None:
+                    sound.end()
+            if track.last_pts is None:
+                raise ExportError("No picture of the chosen shots can be decoded.")
+            track.flush()
+            if sound is not None:
+                sound.track.flush()
+    except av.FFmpegError as error:
+        raise ExportError(
+            "The cut could not be made because the video is damaged there; choose other shots."
+        ) from error
+    report(Progress("Cutting", 1.0))
+    return dst
+
+
+def joined_spans(video: VideoInfo, spans: Sequence[Shot]) -> list[Shot]:
+    """In order of time, inside the video, with those that touch or overlap made one."""
+    joined: list[Shot] = []
+    for span in sorted(spans, key=lambda s: (s.start_s, s.end_s)):
+        start_s, end_s = max(span.start_s, video.start_s), min(span.end_s, video.end_s)
+        if end_s - start_s <= SAME_MOMENT_S:
+            continue
+        if joined and start_s <= joined[-1].end_s + SAME_MOMENT_S:
+            joined[-1] = Shot(joined[-1].start_s, max(end_s, joined[-1].end_s))
+        else:
+            joined.append(Shot(start_s, end_s))
+    return joined
+
+
+def _ticks(seconds: float) -> int:
+    return round(seconds / OUT_TIME_BASE)
+
+
+def _seek(container: InputContainer, stream: Stream, time_s: float) -> None:
+    """To a place at or before `time_s`; to the very start for -inf."""
+    if stream.time_base is None:
+        raise ExportError("This video has no clock and cannot be cut.")
+    lowest_s = (stream.start_time or 0) * float(stream.time_base)
+    container.seek(round(max(time_s, min(lowest_s, 0.0)) / stream.time_base), stream=stream)
+
+
+class _PictureReader:
+    """Decoded pictures of spans that come in order of time."""
+
+    def __init__(self, opened: OpenVideo, stop: Stop) -> None:
+        self._container = opened.container
+        self._stream = opened.stream
+        self._time_base = float(opened.stream.time_base or OUT_TIME_BASE)
+        self._stop = stop
+        self._frames: Iterator[tuple[float, VideoFrame]] = iter(())
+        self._ahead: tuple[float, VideoFrame] | None = None  # decoded, but after the last span
+
+    def between(self, span: Shot) -> Iterator[tuple[float, float, VideoFrame]]:
+        """(shown from, for how long, picture), covering the span from its start to its end."""
+        waiting: tuple[float, VideoFrame] | None = None
+        for time_s, frame in self._shown(span):
+            if waiting is not None:
+                yield waiting[0], time_s - waiting[0], waiting[1]
+            waiting = time_s, frame
+        if waiting is not None:
+            yield waiting[0], span.end_s - waiting[0], waiting[1]
+
+    def _shown(self, span: Shot) -> Iterator[tuple[float, VideoFrame]]:
+        before: VideoFrame | None = None
+        inside = False
+        if not self._reaches(span.start_s):
+            self._go_to(span.start_s)
+        while (upcoming := self._next()) is not None:
+            time_s, frame = upcoming
+            if time_s >= span.end_s - SAME_MOMENT_S:
+                self._ahead = time_s, frame
+                break
+            if time_s < span.start_s - SAME_MOMENT_S:
+                before = frame
+                continue
+            if not inside and before is not None and time_s > span.start_s + SAME_MOMENT_S:
+                yield span.start_s, before
+            inside = True
+            yield max(time_s, span.start_s), frame
+        if not inside and before is not None:
+            yield span.start_s, before
+
+    def _next(self) -> tuple[float, VideoFrame] | None:
+        if self._ahead is not None:
+            first, self._ahead = self._ahead, None
+            return first
+        return next(self._frames, None)
+
+    def _reaches(self, start_s: float) -> bool:
+        """Whether decoding on from here gets there sooner than a seek."""
+        if self._ahead is None or self._ahead[0] > start_s + SAME_MOMENT_S:
+            return False
+        if start_s - self._ahead[0] <= NEAR_S:
+            return True
+        entries = self._stream.index_entries
+        wanted = round(start_s / self._time_base)
+        if not len(entries) or entries[-1].timestamp < wanted:
+            return False  # no index, or one that does not reach so far
+        found = entries.search_timestamp(wanted)
+        return found >= 0 and entries[found].timestamp * self._time_base <= self._ahead[0]
+
+    def _go_to(self, start_s: float) -> None:
+        for back_s in STEP_BACK_S:
+            _seek(self._container, self._stream, start_s - back_s)
+            self._frames = self._decoded()
+            self._ahead = next(self._frames, None)
+            if self._ahead is not None and self._ahead[0] <= start_s + SAME_MOMENT_S:
+                return
+
+    def _decoded(self) -> Iterator[tuple[float, VideoFrame]]:
+        times = PictureTimes(1)
+        for packet in self._container.demux(self._stream):
+            check_stop(self._stop)
+            try:
+                frames = self._stream.codec_context.decode(packet if packet.size else None)
+            except av.FFmpegError:
+                continue  # a damaged piece: the picture before it stays until the next good one
+            for frame in frames:
+                yield times.of(frame) * self._time_base, frame
+
+
+def _open_sound(
+    stack: ExitStack, video: VideoInfo, writer: Mp4Writer, stop: Stop
+) -> "_SpanSound | None":
+    """The sound is read through a second door, so that its seeks do not disturb the pictures."""
+    if not video.has_audio:
+        return None
+    opened = stack.enter_context(open_video(video.path, name=video.name))
+    stream = first_sound(opened.container)
+    if stream is None:
+        return None
+    opened.stream.discard = Discard.all
+    stream.discard = Discard.default
+    context = stream.codec_context
+    track = writer.sound_track(aac_rate(context.sample_rate), context.channels)
+    track.start_at(0)
+    return _SpanSound(opened.container, stream, track, stop)
+
+
+class _SpanSound:
+    """The sound of one span after the other, placed by its sample and never by its block.
+
+    A span's first and last sample in the cut come from the span's times in the cut, so rounding
+    does not add up from join to join.
+    """
+
+    def __init__(
+        self, container: InputContainer, stream: AudioStream, track: SoundTrack, stop: Stop
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self.track = track
+        self._stop = stop
+        self._first = self._end = self._shift = 0
+        self._blocks: Iterator[tuple[int, Floats]] = iter(())
+
+    def begin(self, span: Shot, begin_s: float) -> None:
+        rate_hz = self.track.rate_hz
+        self._first = round(begin_s * rate_hz)
+        self._end = round((begin_s + span.length_s) * rate_hz)
+        source_first = round(span.start_s * rate_hz)
+        self._shift = self._first - source_first
+        for back_s in STEP_BACK_S:
+            _seek(self._container, self._stream, span.start_s - SOUND_LEAD_S - back_s)
+            self._blocks = self._decoded()
+            block = next(self._blocks, None)
+            if block is not None and block[0] <= source_first:
+                break
+        if block is not None:
+            self._write(*block)
+
+    def advance(self, time_s: float) -> None:
+        """Writes what sounds up to this time of the cut."""
+        limit = min(round(time_s * self.track.rate_hz), self._end)
+        while (self.track.position or 0) < limit:
+            block = next(self._blocks, None)
+            if block is None:
+                return
+            self._write(*block)
+
+    def end(self) -> None:
+        self.advance(self._end / self.track.rate_hz)
+        self.track.write_silence_until(self._end)
+
+    def _write(self, position: int, samples: Floats) -> None:
+        position += self._shift
+        from_position = max(position, self.track.position or 0, self._first)
+        until = min(position + samples.shape[1], self._end)
+        if until <= from_position:
+            if position >= self._end:
+                self.track.write_silence_until(self._end)
+            return
+        self.track.write_silence_until(from_position)
+        piece = samples[:, from_position - position : until - position]
+        self.track.write(piece * self._fade(from_position, until))
+
+    def _fade(self, start: int, end: int) -> Floats:
+        places = np.arange(start, end)
+        to_edge = np.minimum(places - self._first, self._end - 1 - places)
+        return np.minimum(1.0, to_edge / (FADE_S * self.track.rate_hz)).astype(np.float32)
+
+    def _decoded(self) -> Iterator[tuple[int, Floats]]:
+        reader = SoundReader(self._stream, self.track.rate_hz, self.track.layout)
+        for packet in self._container.demux(self._stream):
+            check_stop(self._stop)
+            yield from reader.decode(packet if packet.size else None)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 
 from models.types import FrameBatch
 
@@ -28,5 +29,5 @@ class BatchStream(Iterator[FrameBatch]):
     def close(self) -> None:
         """Closes the file, or, while another thread is in the middle of a batch, cancels that."""
         self._cancelled.set()
-        if not self._batches.gi_running:
+        with suppress(ValueError):  # "generator already executing"
             self._batches.close()

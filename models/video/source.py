@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
-from fractions import Fraction
 from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.clustering import cluster
+from models.importance import activity, belonging, end_weights, likeness, within_unit
 from models.shots import shot_starts, shots_from_starts, split_long
 from models.types import Floats, Shot, Times
 
@@ -19,10 +20,6 @@ Doubles = npt.NDArray[np.float64]
 
 SEGMENT_S = 2.0  # four frames at the usual two a second
 LONGEST_SHOT_S = 60.0
-ACTIVITY_SMOOTHING_S = 5.0
-# Openings and endings are titles and credits more often than not: the first and last tenth count
-# less, down to this share at the very ends.
-END_SHARE, END_WEIGHT = 0.1, 0.6
 # Of a shot's frames, this share at either end is kept from standing for it: cuts fade and blur.
 MARGIN_SHARE = 0.15
 # Below this squared distance two pictures are the same but for compression.
@@ -65,16 +62,15 @@ def key_shots(
     emb_TD = _checked(embeddings, times_s)
     if len(emb_TD) == 0:
         return _nothing()
-    firsts = shot_starts(emb_TD, times_s, end_s)
-    longest_s = _longest_useful(shots_from_starts(firsts, times_s, end_s), ratio)
-    firsts = split_long(firsts, emb_TD, times_s, end_s, longest_s)
+    firsts = _that_fit(shot_starts(emb_TD, times_s, end_s), emb_TD, times_s, end_s, ratio)
     shot_of = _owner(firsts, len(emb_TD))
     means = _unit_means(emb_TD, firsts)
-    typical = _likeness(emb_TD, means[shot_of])
-    activity = _activity(emb_TD, times_s, shot_of)
-    scores = 0.45 * activity + 0.45 * _belonging(means)[shot_of] + 0.1 * typical
+    typical = likeness(emb_TD, means[shot_of])
+    scores = (
+        0.45 * activity(emb_TD, times_s, shot_of) + 0.45 * belonging(means)[shot_of] + 0.1 * typical
+    )
     return FrameScores(
-        scores=_within_unit(scores * _end_weights(times_s, end_s)),
+        scores=within_unit(scores * end_weights(times_s, end_s)),
         shots=shots_from_starts(firsts, times_s, end_s),
         representatives=_representatives(emb_TD, firsts, means),
     )
@@ -104,9 +100,9 @@ def kmeans(
         kept = members[int(distance[members].argmin())]
         worth[kept] = 0.55 + 0.4 * commonness[kept]
     segment_of = _owner(firsts, len(emb_TD))
-    typical = _likeness(emb_TD, means[segment_of])
+    typical = likeness(emb_TD, means[segment_of])
     return FrameScores(
-        scores=_within_unit(worth[segment_of] + 0.05 * typical),
+        scores=within_unit(worth[segment_of] + 0.05 * typical),
         shots=shots_from_starts(firsts, times_s, end_s),
         representatives=_representatives(emb_TD, firsts, means),
     )
@@ -116,20 +112,20 @@ def ssd_anchor(
     embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
 ) -> FrameScores:
     """A new shot where a segment is far from the one that opened the current shot (drift)."""
-    return _by_difference(embeddings, times_s, end_s, from_anchor=True)
+    return _by_difference(embeddings, times_s, end_s, ratio, from_anchor=True)
 
 
 def ssd_previous(
     embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
 ) -> FrameScores:
     """A new shot where a segment is far from the one before it (a cut)."""
-    return _by_difference(embeddings, times_s, end_s, from_anchor=False)
+    return _by_difference(embeddings, times_s, end_s, ratio, from_anchor=False)
 
 
 def _by_difference(
-    embeddings: Floats, times_s: Times, end_s: float, *, from_anchor: bool
+    embeddings: Floats, times_s: Times, end_s: float, ratio: float, *, from_anchor: bool
 ) -> FrameScores:
-    """Shots of whole segments; a frame matters by the change it saw and by how typical it is."""
+    """Shots of whole segments. A frame matters by the change it saw and by how typical it is."""
     emb_TD = _checked(embeddings, times_s)
     segments = _segment_starts(times_s)
     if len(segments) == 0:
@@ -146,16 +142,16 @@ def _by_difference(
         opens[at] = change[at] > threshold
         if opens[at]:
             anchor = at
-    firsts = segments[opens]
+    firsts = _that_fit(segments[opens], emb_TD, times_s, end_s, ratio)
     shot_of = _owner(firsts, len(emb_TD))
     shot_means = _unit_means(emb_TD, firsts)
-    typical = _likeness(emb_TD, shot_means[shot_of])
+    typical = likeness(emb_TD, shot_means[shot_of])
     # Half where the change just reaches the threshold, linear between the segments' middles.
     half_way = change / (change + threshold)
     middles = (segments + np.append(segments[1:], len(emb_TD)) - 1) / 2
     seen = np.interp(np.arange(len(emb_TD)), middles, half_way)
     return FrameScores(
-        scores=_within_unit(0.6 * seen + 0.4 * typical),
+        scores=within_unit(0.6 * seen + 0.4 * typical),
         shots=shots_from_starts(firsts, times_s, end_s),
         representatives=_representatives(emb_TD, firsts, shot_means),
     )
@@ -211,11 +207,6 @@ def _unit_means(embeddings: Floats, firsts: Indices) -> Floats:
     return means
 
 
-def _likeness(one: Floats, other: Floats) -> Floats:
-    """Row by row, the cosine of unit vectors; pictures that share nothing count as 0."""
-    return _within_unit(np.einsum("td,td->t", one, other))
-
-
 def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indices:
     """Of each shot, the frame nearest its mean, away from the cuts and from sudden change."""
     steps = np.zeros(len(embeddings) + 1)
@@ -232,61 +223,16 @@ def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indi
     return chosen
 
 
-def _activity(embeddings: Floats, times_s: Times, shot_of: Indices) -> Doubles:
-    """Change between neighbouring frames of one shot, smoothed; half at the video's median."""
-    count = len(embeddings)
-    if count < 2:
-        return np.full(count, 0.5)
-    change = ((embeddings[1:] - embeddings[:-1]) ** 2).sum(axis=1).astype(np.float64)
-    inside = shot_of[1:] == shot_of[:-1]
-    ordinary = float(np.median(change[inside])) if inside.any() else 0.0
-    change = np.append(ordinary, np.where(inside, change, ordinary))
-    pace_s = max(float(np.median(np.diff(times_s))), 1e-6)
-    smooth = _smooth(change, max(1, round(ACTIVITY_SMOOTHING_S / pace_s)))
-    share: Doubles = smooth / (smooth + float(np.median(smooth)) + 1e-3)
-    return share
-
-
-def _smooth(values: Doubles, width: int) -> Doubles:
-    """A raised-cosine average over about `width` values; the ends see themselves mirrored."""
-    half = min(width // 2, len(values) - 1)
-    if half < 1:
-        return values
-    kernel = np.hanning(2 * half + 3)[1:-1]
-    padded = np.pad(values, half, mode="reflect")
-    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
-
-
-def _belonging(means: Floats) -> Doubles:
-    """[shots]: cosine to the more similar neighbour, in [0, 1]."""
-    if len(means) < 2:
-        return np.ones(len(means))
-    beside = _likeness(means[1:], means[:-1]).astype(np.float64)
-    like: Doubles = np.maximum(np.append(beside, 0), np.append(0, beside))
-    return like
-
-
-def _end_weights(times_s: Times, end_s: float) -> Doubles:
-    length_s = max(end_s, float(times_s[-1])) - float(times_s[0])
-    if length_s <= 0:
-        return np.ones(len(times_s))
-    position = (times_s - times_s[0]) / length_s
-    inward = np.clip(np.minimum(position, 1 - position) / END_SHARE, 0, 1)
-    weights: Doubles = END_WEIGHT + (1 - END_WEIGHT) * inward
-    return weights
-
-
-def _longest_useful(shots: tuple[Shot, ...], ratio: float) -> float:
-    """How long a shot may be. Where none fits into the time asked for, they must be divided."""
+def _that_fit(
+    firsts: Indices, embeddings: Floats, times_s: Times, end_s: float, ratio: float
+) -> Indices:
+    """Divides shots that no one can use: all of them where none fits into the time asked for."""
+    shots = shots_from_starts(firsts, times_s, end_s)
     asked_s = ratio * (shots[-1].end_s - shots[0].start_s)
-    if min(shot.length_s for shot in shots) <= asked_s:
-        return LONGEST_SHOT_S
-    return float(np.clip(asked_s, SEGMENT_S, LONGEST_SHOT_S))
-
-
-def _within_unit(scores: npt.NDArray[np.floating]) -> Floats:
-    clipped: Floats = np.clip(scores, 0, 1).astype(np.float32)
-    return clipped
+    longest_s = LONGEST_SHOT_S
+    if min(shot.length_s for shot in shots) > asked_s:
+        longest_s = float(np.clip(asked_s, SEGMENT_S, LONGEST_SHOT_S))
+    return split_long(firsts, embeddings, times_s, end_s, longest_s)
 
 
 METHODS: dict[str, Method] = {

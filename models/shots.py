@@ -102,8 +102,8 @@ def split_long(
         high = np.searchsorted(times_s, goals + part_s / 10, side="right")
         for first, last in zip(low.tolist(), high.tolist(), strict=True):
             last = min(max(last, first + 1), len(times_s))
-            if first == 0 or first >= last:
-                continue
+            if first == 0 or first >= last or times_s[first] >= stop_s:
+                continue  # no frame of this shot is near
             change = ((embeddings[first:last] - embeddings[first - 1 : last - 1]) ** 2).sum(axis=1)
             parts.append(np.array([first + int(change.argmax())]))
     return np.unique(np.concatenate(parts))

@@ -80,9 +80,7 @@ def _first_look(
     frames = 0
     last_shown = time.perf_counter()
     with VideoSource(video.path) as source:
-        looks = source.first_look(
-            short_side_px=encoder.short_side_px, max_frames=FIRST_LOOK_FRAMES
-        )
+        looks = source.first_look(short_side_px=encoder.short_side_px, max_frames=FIRST_LOOK_FRAMES)
         with DecodeAhead(looks) as batches:
             for batch in batches:
                 known_until_s = video.start_s

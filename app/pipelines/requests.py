@@ -23,13 +23,18 @@ class SummaryRequest:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise RequestError(
-                f"There is no summary method {self.method!r}; choose one of {', '.join(METHODS)}.")
+                f"There is no summary method {self.method!r}; choose one of {', '.join(METHODS)}."
+            )
         if self.keyframes is not None and self.ratio is not None:
-            raise RequestError("Give either a number of keyframes or a share of the time, not both.")
+            raise RequestError(
+                "Give either a number of keyframes or a share of the time, not both."
+            )
         if self.keyframes is not None and not 1 <= self.keyframes <= 500:
             raise RequestError(f"Keyframes must be between 1 and 500, not {self.keyframes}.")
         if self.ratio is not None and not 0 < self.ratio <= 1:
-            raise RequestError(f"The share of the time must be above 0 and at most 1, not {self.ratio}.")
+            raise RequestError(
+                f"The share of the time must be above 0 and at most 1, not {self.ratio}."
+            )
         if self.spacing_s < 0:
             raise RequestError(f"Spacing must not be negative, not {self.spacing_s}.")
         if not 0.05 <= self.fps <= 60:

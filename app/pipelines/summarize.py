@@ -26,6 +26,8 @@ from models.types import VideoInfo
 
 # More cards than this are a contact sheet, not a summary; a person who wants more says how many.
 MOST_KEYFRAMES_BY_RATIO = 60
+# Fewer than these tell little, however short the share: the best of the other shots join them.
+FEWEST_KEYFRAMES_BY_RATIO = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,7 @@ def _shot_scores(found: FrameScores, index: FrameIndex) -> list[float]:
     starts = np.searchsorted(index.times_s, [shot.start_s for shot in found.shots])
     ends = np.append(starts[1:], len(index))
     return [
-        float(found.scores[a:b].mean()) if b > a else 0.0
-        for a, b in zip(starts, ends, strict=True)
+        float(found.scores[a:b].mean()) if b > a else 0.0 for a, b in zip(starts, ends, strict=True)
     ]
 
 
@@ -128,12 +129,13 @@ def _shots_within(found: FrameScores, ratio: float, length_s: float) -> set[int]
 def _one_each(
     found: FrameScores, index: FrameIndex, shots: set[int], spacing_s: float
 ) -> list[int]:
-    """The frame that stands for each shot, leaving out those too near a better one."""
-    frames = np.array([int(found.representatives[at]) for at in sorted(shots)])
-    kept = top_k_spaced(
-        found.scores[frames], index.times_s[frames], MOST_KEYFRAMES_BY_RATIO, spacing_s
-    )
-    return [int(frames[i]) for i in kept]
+    """The frame that stands for each chosen shot, leaving out those too near a better one."""
+    preference = np.full(len(index), -1.0, dtype=np.float32)
+    preference[found.representatives] = found.scores[found.representatives]
+    preference[found.representatives[sorted(shots)]] += 2.0
+    wanted = min(max(len(shots), FEWEST_KEYFRAMES_BY_RATIO), MOST_KEYFRAMES_BY_RATIO)
+    kept = top_k_spaced(preference, index.times_s, wanted, spacing_s)
+    return [int(i) for i in kept if preference[i] >= 0.0]
 
 
 def _so_many(found: FrameScores, index: FrameIndex, request: SummaryRequest) -> list[int]:

@@ -1,0 +1,132 @@
+"""Which keyframes and shots a request gets, on an index made by hand."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.index import IndexKey, IndexStore
+from app.pipelines.requests import SummaryRequest
+from app.pipelines.summarize import SummaryStep, summarize
+from app.results import SummaryResult
+from models.errors import RequestError
+from models.segment_summarizers import METHODS
+from models.types import Floats, FrameBatch, Pixels, VideoInfo
+
+HASH = "c" * 64
+SHOT_LENGTHS = (20, 12, 30, 8, 16, 24, 10)  # in samples, two a second
+
+
+class Encoder:
+    name = "colour"
+    weights_hash = None
+    dim = 16
+    short_side_px = 224
+
+    def encode_frames(self, frames: Pixels) -> Floats:
+        raise AssertionError("an index on disk must not be computed again")
+
+
+def video() -> VideoInfo:
+    return VideoInfo(
+        path=Path("missing.mp4"), name="made by hand", content_hash=HASH,
+        duration_s=sum(SHOT_LENGTHS) / 2, fps=Fraction(25), width=640, height=360, rotation=0,
+        has_audio=True, codec="h264",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> IndexStore:
+    """Seven shots, each around a direction of its own."""
+    chance = np.random.default_rng(3)
+    frames = sum(SHOT_LENGTHS)
+    shot_of = np.repeat(np.arange(len(SHOT_LENGTHS)), SHOT_LENGTHS)
+    embeddings = np.eye(16, dtype=np.float32)[shot_of]
+    embeddings += chance.normal(0, 0.03, embeddings.shape).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    pixels = np.zeros((frames, 4, 4, 3), dtype=np.uint8)
+    store = IndexStore(tmp_path, 10**9)
+    with store.writer(IndexKey(HASH, "colour", None, 2.0)) as writer:
+        writer.add(FrameBatch(pixels, np.arange(frames) / 2.0), embeddings)
+        writer.commit()
+    return store
+
+
+def run(store: IndexStore, **options: object) -> SummaryResult:
+    steps: list[SummaryStep] = list(
+        summarize(video(), SummaryRequest(**options), Encoder(), store)  # type: ignore[arg-type]
+    )
+    assert steps[-1].complete and steps[-1].result is not None
+    return steps[-1].result
+
+
+def test_shots_are_found_and_cover_the_video(store: IndexStore) -> None:
+    result = run(store)
+    starts = [shot.start_s for shot in result.shots]
+    assert starts == list(np.cumsum((0, *SHOT_LENGTHS[:-1])) / 2.0)
+    assert result.shots[-1].end_s == video().end_s
+    assert result.timing.from_index and result.timing.frames_processed == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("wanted", [1, 3, 7, 25])
+def test_as_many_keyframes_as_asked_for(store: IndexStore, method: str, wanted: int) -> None:
+    result = run(store, method=method, keyframes=wanted, spacing_s=0.5)
+    times = [keyframe.time_s for keyframe in result.keyframes]
+    assert len(times) == wanted
+    assert times == sorted(set(times))
+    assert {keyframe.shot for keyframe in result.keyframes} == {
+        at for at, shot in enumerate(result.shots) if shot.chosen
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_share_of_time_is_kept(store: IndexStore, method: str) -> None:
+    result = run(store, method=method, ratio=0.4)
+    chosen_s = sum(shot.span.length_s for shot in result.shots if shot.chosen)
+    assert 0 < chosen_s <= 0.4 * video().duration_s + 1e-6
+
+
+def test_a_share_smaller_than_any_shot_still_shows_one(store: IndexStore) -> None:
+    result = run(store, ratio=0.001)
+    assert len([shot for shot in result.shots if shot.chosen]) == 1
+    assert len(result.keyframes) >= 1
+
+
+def test_keyframes_keep_their_distance(store: IndexStore) -> None:
+    times = [k.time_s for k in run(store, keyframes=50, spacing_s=4.0).keyframes]
+    assert min(np.diff(times)) >= 4.0
+
+
+def test_every_keyframe_lies_in_the_shot_it_names(store: IndexStore) -> None:
+    result = run(store, keyframes=12)
+    for keyframe in result.keyframes:
+        shot = result.shots[keyframe.shot]
+        assert shot.start_s <= keyframe.time_s < shot.end_s
+
+
+def test_the_json_says_all_of_it(store: IndexStore) -> None:
+    value = run(store, keyframes=3).to_json()
+    assert set(value) == {
+        "schema_version", "video", "model", "method", "sampling", "frames", "keyframes", "shots",
+        "timing",
+    }  # fmt: skip
+    assert value["model"] == {"name": "colour", "hash": None}
+    assert value["sampling"] == {"fps": 2.0, "frames": sum(SHOT_LENGTHS), "depth": "full"}
+    assert len(value["frames"]) == sum(SHOT_LENGTHS)
+    assert set(value["keyframes"][0]) == {"time_s", "score", "shot"}
+    assert set(value["shots"][0]) == {"start_s", "end_s", "score", "chosen"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "best"}, {"keyframes": 0}, {"keyframes": 3, "ratio": 0.1}, {"ratio": 0.0},
+        {"ratio": 1.5}, {"spacing_s": -1.0}, {"fps": 0.0}, {"fps": float("nan")},
+        {"ratio": float("nan")},
+    ],
+)  # fmt: skip
+def test_requests_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(RequestError):
+        SummaryRequest(**options)  # type: ignore[arg-type]

@@ -1,0 +1,16 @@
+"""The entry of the application, here and on a Space."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from app.demo import build_demo, launch_options  # noqa: E402
+from app.services import Services  # noqa: E402
+from app.settings import Settings  # noqa: E402
+
+settings = Settings.from_environment()
+services = Services(settings)
+demo = build_demo(services)
+
+if __name__ == "__main__":
+    demo.launch(**launch_options(settings))

@@ -1,0 +1,87 @@
+"""The page, from top to bottom."""
+
+import os
+from typing import Any
+
+import gradio as gr
+
+from app.services import EXAMPLES_DIR, Services
+from app.settings import Settings
+from app.tabs.api import offer_api
+from app.tabs.events import QUIET, in_browser
+from app.tabs.models import ModelsTab
+from app.tabs.source_bar import Opening, build_source_bar
+from app.tabs.summarize import SummarizeTab
+from app.tabs.tab import Tab
+from app.timeline.component import HERE, head
+from app.timeline.look import theme
+from app.timeline.stage import STOPPED, build_stage
+
+HEADER = """
+<div class="fs-title"><h1>Framescry</h1>
+<p>See what matters in a video: its key moments, on one timeline.</p></div>"""
+
+
+def build_demo(services: Services) -> gr.Blocks:
+    """Everything a person sees; `launch_options` has what Gradio takes at launch."""
+    settings = services.settings
+    # On the disk of the store, so that taking an upload in is a link and not a second copy.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "uploads"))
+    limits = {"concurrency_limit": settings.concurrency, "concurrency_id": "work"}
+    page = gr.Blocks(
+        title="Framescry", analytics_enabled=False, delete_cache=(3600, settings.file_age_s)
+    )
+    with page:
+        video = gr.State(None)
+        with gr.Row(elem_id="top"):
+            gr.HTML(HEADER, apply_default_css=False)
+            theme_button = gr.Button("Light / dark", elem_id="theme", size="sm")
+        bar = build_source_bar(services)
+        with gr.Row(elem_id="workspace"):
+            stage = build_stage()
+            with (
+                gr.Column(scale=5, min_width=320, elem_id="results"),
+                gr.Tabs(elem_id="tabs") as tab_row,
+            ):
+                tabs: list[Tab] = [
+                    SummarizeTab(services, stage, video),
+                    ModelsTab(services),
+                ]
+        offer_api(services, limits)
+
+        cleared = {piece: empty for tab in tabs for piece, empty in tab.cleared.items()}
+        opening = Opening(services, bar, stage, video, cleared)
+        works = opening.connect(limits)
+        for tab in tabs:
+            works += tab.connect(limits)
+            tab.tab.select(**in_browser(f"address('tab', '{tab.name}')"))
+        stage.cancel.click(lambda: STOPPED, None, stage.status, cancels=works, queue=False, **QUIET)
+        theme_button.click(**in_browser("toggleTheme()"))
+
+        def asked_tab(request: gr.Request) -> Any:
+            asked = request.query_params.get("tab")
+            return gr.Tabs(selected=asked) if asked in {tab.name for tab in tabs} else gr.skip()
+
+        page.load(asked_tab, None, tab_row, **QUIET)
+        page.load(opening.guarded_load(), bar.remembered, opening.outputs, **QUIET)
+    return page
+
+
+def launch_options(settings: Settings) -> dict[str, Any]:
+    """What `Blocks.launch` is called with: address, limits, look, and the folders it may serve."""
+    for folder in (settings.media_dir, settings.export_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "max_file_size": f"{settings.max_upload_mb}mb",
+        "allowed_paths": [
+            str(folder) for folder in (settings.media_dir, settings.export_dir, EXAMPLES_DIR)
+        ],
+        "mcp_server": settings.mcp,
+        "show_error": True,
+        "footer_links": ["api"],
+        "favicon_path": HERE / "icon.svg",
+        "theme": theme(),
+        "head": head(),
+    }

@@ -1,0 +1,95 @@
+"""The summary for programs: gradio_client and MCP call this one function, and nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.pipelines.requests import DEFAULT_METHOD, SummaryRequest
+from app.progress import Done, Progress
+from app.services import OpenedVideo, Services
+from app.tabs.failures import said_plainly
+from models.errors import RequestError
+from models.segment_summarizers import METHODS
+
+
+def offer_api(services: Services, limits: dict[str, Any]) -> None:
+    """Publishes `summarize`. Its widgets are never shown: they only describe its parameters."""
+
+    def summarize(
+        video: str | None,
+        method: str = DEFAULT_METHOD,
+        keyframes: float | None = None,
+        ratio: float | None = None,
+        fps: float = 2.0,
+        link: str = "",
+    ) -> Iterator[dict[str, Any]]:
+        """Finds the moments of a video that matter: keyframes and shots, with times and scores.
+
+        Args:
+            video: The video file. Leave it out when a link is given.
+            method: How moments are chosen: key_shots (a frame for each shot), kmeans (one of each
+                group of similar moments), ssd_anchor (drift from the start of a shot) or
+                ssd_previous (sudden changes).
+            keyframes: How many keyframes to return, 1 to 500. Leave it out to use ratio.
+            ratio: The share of the video's time the chosen shots may take, such as 0.15.
+            fps: How many frames of each second are looked at.
+            link: The address of a video to fetch instead of a file, for instance on YouTube.
+
+        Returns:
+            While it runs {"progress": words, "fraction": share or null}; at the end the summary:
+            video, model, method, sampling, frames [{time_s, score}], keyframes [{time_s, score,
+            shot}], shots [{start_s, end_s, score, chosen}] and timing. Times are seconds.
+        """
+        request = SummaryRequest(
+            method=method,
+            keyframes=None if keyframes is None else int(keyframes),
+            ratio=ratio,
+            fps=fps,
+        )
+        opened: OpenedVideo | None = None
+        for opening in _opening(services, video, link):
+            if isinstance(opening, Done):
+                opened = opening.value
+            else:
+                yield _said(opening)
+        if opened is None:
+            raise RequestError("Give a video file or a link.")
+        for step in services.summarize(opened.info, request, opened.meter()):
+            if step.complete and step.result is not None:
+                yield step.result.to_json()
+            else:
+                yield _said(step.progress)
+
+    def on_failure(text: str) -> dict[str, Any]:
+        return {"progress": text, "fraction": None}
+
+    file = gr.File(label="video", visible=False)
+    method = gr.Dropdown(list(METHODS), value=DEFAULT_METHOD, label="method", visible=False)
+    keyframes = gr.Number(None, label="keyframes", precision=0, visible=False)
+    ratio = gr.Number(None, label="ratio", visible=False)
+    fps = gr.Number(services.settings.sample_fps, label="fps", visible=False)
+    link = gr.Textbox("", label="link", visible=False)
+    summary = gr.JSON(label="summary", visible=False)
+    gr.Button(visible=False).click(
+        said_plainly(summarize, on_failure),
+        [file, method, keyframes, ratio, fps, link],
+        summary,
+        api_name="summarize",
+        **limits,
+    )
+
+
+def _opening(
+    services: Services, video: str | None, link: str
+) -> Iterator[Progress | Done[OpenedVideo]]:
+    if video is not None:
+        return services.open_file(Path(video), Path(video).name)
+    if link.strip():
+        return services.open_link(link.strip())
+    raise RequestError("Give a video file or a link.")
+
+
+def _said(progress: Progress) -> dict[str, Any]:
+    return {"progress": progress.stage, "fraction": progress.fraction}

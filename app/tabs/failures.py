@@ -1,0 +1,46 @@
+"""What people see when something does not work: one sentence, where they look, nothing lost."""
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from models.errors import CancelledError, UserFacingError
+
+log = logging.getLogger(__name__)
+
+SORRY = "Something went wrong on our side; the video is kept. Try again."
+
+Updates = dict[Any, Any]
+Handler = Callable[..., Iterator[Updates]]
+
+
+def said_plainly(handler: Handler, on_failure: Callable[[str], Updates]) -> Handler:
+    """The handler, with every way of failing turned into a sentence.
+
+    `on_failure` says where on the page the sentence is put; what it does not name stays as it is.
+    A handler that is closed (Cancel) just ends: the button that closed it says so.
+    """
+
+    @functools.wraps(handler)
+    def run(*inputs: Any) -> Iterator[Updates]:
+        try:
+            yield from handler(*inputs)
+        except CancelledError:
+            yield on_failure("")
+        except UserFacingError as error:
+            yield on_failure(str(error))
+            raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:
+            log.exception("%s failed", handler.__name__)
+            yield on_failure(SORRY)
+            raise gr.Error(SORRY, print_exception=False) from error
+
+    return run
+
+
+def problem(text: str) -> dict[str, str] | None:
+    """The value of a note; no text, no note."""
+    return {"kind": "problem", "text": text} if text else None

@@ -1,0 +1,60 @@
+const fs = window.framescry;
+const video = element.querySelector("video");
+const box = element.querySelector(".fs-player");
+let shown = null;
+
+const show = () => {
+  const value = props.value;
+  if ((value?.hash ?? null) === shown) return;
+  shown = value?.hash ?? null;
+  box.classList.toggle("has-video", Boolean(value));
+  fs.pictures.clear();
+  fs.offsetS = 0;
+  if (!value) {
+    video.removeAttribute("src");
+    video.load();
+    fs.address("video", null);
+    return;
+  }
+  fs.fps = value.fps;
+  fs.startS = value.start_s;
+  fs.durationS = value.duration_s;
+  box.style.setProperty("--shape", `${value.width} / ${value.height}`);
+  video.setAttribute("aria-label", value.name);
+  video.src = fs.fileUrl(value.path);
+  fs.address("video", value.hash);
+  document.title = `${value.name} · Framescry`;
+  fs.emit("video", value);
+};
+
+/* Chromium starts every file at zero; a stream that starts later keeps its own clock elsewhere. */
+video.addEventListener("loadeddata", () => {
+  if (Math.abs(fs.startS) < 0.02 || !video.requestVideoFrameCallback) return;
+  video.requestVideoFrameCallback((_, frame) => {
+    if (video.currentTime < 0.1) fs.offsetS = fs.startS - frame.mediaTime;
+  });
+});
+video.addEventListener("error", () => {
+  if (video.getAttribute("src")) {
+    fs.emit("status", {state: "failed",
+      text: "This browser cannot play the video, but it can still be searched for moments."});
+  }
+});
+
+let ticking = false;
+const tick = () => {
+  fs.emit("time", fs.now());
+  if (!video.paused && !video.ended) requestAnimationFrame(tick);
+  else ticking = false;
+};
+const wake = () => {
+  if (ticking) return;
+  ticking = true;
+  requestAnimationFrame(tick);
+};
+["play", "playing", "seeking", "seeked", "timeupdate", "loadedmetadata"].forEach((name) =>
+  video.addEventListener(name, wake));
+
+fs.restoreTheme();
+watch("value", show);
+show();

@@ -1,0 +1,22 @@
+const fs = window.framescry;
+const box = element.querySelector(".fs-status");
+const text = element.querySelector(".fs-status-text");
+const spoken = element.querySelector("[role=status]");
+
+fs.on("status", (status) => {
+  const state = status?.state ?? "idle";
+  const changed = box.dataset.state !== state;
+  box.dataset.state = state;
+  text.textContent = status?.text ?? "";
+  if (changed) spoken.textContent = text.textContent; // not four times a second
+  document.body.classList.toggle("is-working", state === "working");
+});
+const show = () => {
+  fs.answered();
+  fs.emit("status", props.value);
+};
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#cancel")) fs.emit("status", {state: "working", text: "Stopping…"});
+});
+watch("value", show);
+show();

@@ -1,0 +1,65 @@
+"""Scores over time as the timeline draws them: few enough points, every peak kept."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.results import Keyframe, ScoredShot
+
+# More columns than any screen gives the timeline.
+COLUMNS = 700
+KNOWN_COLOURS = {"Importance": 1, "Search": 2, "Actions": 3, "Triggers": 4}
+SPARE_COLOURS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A named score in [0, 1] over time."""
+
+    name: str
+    times_s: Sequence[float]
+    scores: Sequence[float]
+
+
+def colour_of(name: str) -> str:
+    """The same name has the same colour in every session, on the timeline, cards and rows."""
+    number = KNOWN_COLOURS.get(name)
+    if number is None:
+        number = SPARE_COLOURS[zlib.crc32(name.encode()) % len(SPARE_COLOURS)]
+    return f"var(--track-{number})"
+
+
+def keeping_peaks(
+    times_s: npt.ArrayLike, scores: npt.ArrayLike, columns: int = COLUMNS
+) -> tuple[list[float], list[float]]:
+    """At most two points a column, its lowest and its highest, each at its own time."""
+    times = np.asarray(times_s, np.float64)
+    values = np.clip(np.nan_to_num(np.asarray(scores, np.float64)), 0.0, 1.0)
+    if len(times) > 2 * columns:
+        kept = set()
+        for part in np.array_split(np.arange(len(times)), columns):
+            kept.add(int(part[np.argmin(values[part])]))
+            kept.add(int(part[np.argmax(values[part])]))
+        order = sorted(kept)
+        times, values = times[order], values[order]
+    return [round(float(t), 3) for t in times], [round(float(v), 4) for v in values]
+
+
+def drawn(track: Track) -> dict[str, Any]:
+    times, values = keeping_peaks(track.times_s, track.scores)
+    return {"name": track.name, "colour": colour_of(track.name), "times": times, "values": values}
+
+
+def pins(keyframes: Sequence[Keyframe], track_name: str) -> list[dict[str, Any]]:
+    return [
+        {"t": frame.time_s, "label": f"{frame.score:.0%}", "colour": colour_of(track_name)}
+        for frame in keyframes
+    ]
+
+
+def shot_marks(shots: Sequence[ScoredShot]) -> list[dict[str, Any]]:
+    return [{"start_s": shot.start_s, "end_s": shot.end_s, "chosen": shot.chosen} for shot in shots]

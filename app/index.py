@@ -20,7 +20,7 @@ from typing import IO, Self, overload
 
 import numpy as np
 
-from models.types import Floats, FrameBatch, Halves, Times
+from models.types import Floats, FrameBatch, Halves, Pixels, Times
 
 FORMAT = 1
 THUMBNAIL_PX = 256
@@ -263,16 +263,15 @@ def read_index(folder: Path, key: IndexKey) -> FrameIndex | None:
         return None
 
 
-def to_thumbnail(frame: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+def to_thumbnail(frame: Pixels) -> bytes:
     """A small JPEG of an RGB frame, in proportion."""
     import cv2
 
     height, width = frame.shape[:2]
     scale = min(1.0, THUMBNAIL_PX / max(height, width))
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 78])[1])
 
 

@@ -77,27 +77,25 @@ def _first_look(
     video: VideoInfo, encoder: FrameEncoder, writer: IndexWriter, meter: Meter
 ) -> Iterator[IndexStep]:
     shown_frames = 0
-    frames = 0
+    known_until_s = video.start_s
     last_shown = time.perf_counter()
     with VideoSource(video.path) as source:
         looks = source.first_look(short_side_px=encoder.short_side_px, max_frames=FIRST_LOOK_FRAMES)
         with DecodeAhead(looks) as batches:
             for batch in batches:
-                known_until_s = video.start_s
                 if batch is not None:
                     _add(batch, encoder, writer, meter)
-                    frames += len(batch)
                     known_until_s = float(batch.times_s[-1])
                 progress = Progress("First look", _share(video, known_until_s))
                 # The first pictures at once, then whenever there is twice as much or a second went.
-                due = frames >= 2 * shown_frames or time.perf_counter() - last_shown > 1.0
-                if frames > shown_frames and due:
-                    shown_frames, last_shown = frames, time.perf_counter()
+                due = len(writer) >= 2 * shown_frames or time.perf_counter() - last_shown > 1.0
+                if len(writer) > shown_frames and due:
+                    shown_frames, last_shown = len(writer), time.perf_counter()
                     yield IndexStep(progress, known_until_s, writer.snapshot(), "first look")
                 else:
                     yield IndexStep(progress, known_until_s, depth="first look")
         meter.decode_s += source.decode_s
-    if frames > shown_frames:
+    if len(writer) > shown_frames:
         yield IndexStep(Progress("First look", 1.0), video.end_s, writer.snapshot(), "first look")
 
 
@@ -130,7 +128,7 @@ def _full_pass(
                 if index is not None:  # counted from when the consumer is done with it
                     last_shown = time.perf_counter()
         meter.decode_s = decoded_before_s + source.decode_s
-    if known_until_s == video.start_s and not len(writer):
+    if not len(writer):
         raise VideoOpenError(
             "No picture in this video can be decoded; convert it to MP4 and try again."
         )

@@ -1,0 +1,218 @@
+"""What the page, the command line and the API can do. The one place where models meet pipelines."""
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.index import IndexStore
+from app.performance import Meter
+from app.pipelines.requests import SummaryRequest
+from app.progress import Done, Progress, Report, Stop, run_reporting
+from app.results import SummaryResult
+from app.settings import Settings
+from app.sources.names import file_stem
+from app.sources.scratch import private_folder
+from app.sources.store import MediaStore, StoredVideo
+from models import registry
+from models.types import VideoInfo
+
+if TYPE_CHECKING:
+    from app.pipelines.summarize import SummaryStep
+
+EXPORT_ENDINGS = {
+    "json": ".json",
+    "csv": ".csv",
+    "vtt": ".chapters.vtt",
+    "edl": ".edl",
+    "fcpxml": ".fcpxml",
+    "plot": ".importance.png",
+    "zip": ".keyframes.zip",
+    "cut": ".cut.mp4",
+}
+EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "assets" / "examples"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedVideo:
+    """A video that is ready to be played and asked about."""
+
+    info: VideoInfo
+    player_path: Path
+    source_url: str | None = None
+    download_mb: float | None = None
+    download_s: float | None = None
+
+    def meter(self) -> Meter:
+        return Meter(download_mb=self.download_mb, download_s=self.download_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    name: str
+    label: str
+    path: Path
+    picture: Path
+    duration_s: float
+
+
+class Services:
+    """Stateless between calls but for what is on disk; one object serves everybody."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.media = MediaStore(settings)
+        self.indexes = IndexStore(settings.index_dir, settings.index_cache_mb * 2**20)
+
+    # -- opening -------------------------------------------------------------------------------
+
+    def open_file(self, path: Path, name: str) -> Iterator[Progress | Done[OpenedVideo]]:
+        """Checks, stores and makes playable a file from this machine or an upload."""
+
+        def work(report: Report, stop: Stop) -> OpenedVideo:
+            return self._opened(self.media.adopt(path, name=name, report=report, stop=stop),
+                                report, stop)  # fmt: skip
+
+        return run_reporting(work)
+
+    def open_link(self, url: str) -> Iterator[Progress | Done[OpenedVideo]]:
+        def work(report: Report, stop: Stop) -> OpenedVideo:
+            from app.sources.link import fetch_link
+
+            with fetch_link(url, self.settings, report, stop) as file:
+                stored = self.media.adopt(
+                    file.path, name=file.title, report=report, stop=stop, source_url=file.url
+                )
+                return self._opened(stored, report, stop, file.megabytes, file.seconds)
+
+        return run_reporting(work)
+
+    def open_stored(self, content_hash: str) -> OpenedVideo | None:
+        """A video opened before, as long as its file is kept."""
+        stored = self.media.get(content_hash)
+        if stored is None:
+            return None
+        return OpenedVideo(stored.info, self.media.playable(stored), stored.source_url)
+
+    def inspect_file(self, path: Path) -> Iterator[Progress | Done[VideoInfo]]:
+        """What a file of this machine is; it is asked about where it lies and not stored."""
+
+        def work(report: Report, stop: Stop) -> VideoInfo:
+            return self.media.inspect(path, name=path.name, report=report, stop=stop)
+
+        return run_reporting(work)
+
+    def _opened(
+        self,
+        stored: StoredVideo,
+        report: Report,
+        stop: Stop,
+        download_mb: float | None = None,
+        download_s: float | None = None,
+    ) -> OpenedVideo:
+        player_path = self.media.playable(stored, report, stop)
+        return OpenedVideo(stored.info, player_path, stored.source_url, download_mb, download_s)
+
+    def examples(self) -> tuple[Example, ...]:
+        listed = json.loads((EXAMPLES_DIR / "examples.json").read_text())
+        return tuple(
+            Example(
+                name=entry["name"],
+                label=entry["label"],
+                path=EXAMPLES_DIR / entry["file"],
+                picture=EXAMPLES_DIR / entry["poster"],
+                duration_s=entry["duration_s"],
+            )
+            for entry in listed
+        )
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def summarize(
+        self, video: VideoInfo, request: SummaryRequest, meter: Meter | None = None
+    ) -> "Iterator[SummaryStep]":
+        """Partial results as they come, the complete one last; closing it cancels the work."""
+        from app.pipelines.summarize import summarize
+
+        encoder = registry.load(request.encoder)
+        return summarize(video, request, encoder, self.indexes, meter)
+
+    def sampled_times(self, video: VideoInfo, fps: float) -> list[float]:
+        """The presentation times that sampling takes; the pictures are made as small as can be."""
+        from models.video.source import VideoSource
+
+        with VideoSource(video.path) as source:
+            batches = source.sample(fps, short_side_px=2)
+            return [float(time_s) for batch in batches for time_s in batch.times_s]
+
+    def models(self) -> tuple[registry.ModelEntry, ...]:
+        return tuple(registry.MODELS.values())
+
+    # -- writing -------------------------------------------------------------------------------
+
+    def export(self, kind: str, result: SummaryResult) -> Path:
+        """Writes one of the small files, for download."""
+        return _writer(kind)(result, self._export_path(result, kind))
+
+    def export_slow(self, kind: str, result: SummaryResult) -> Iterator[Progress | Done[Path]]:
+        """Writes one of the files that go back to the video: the keyframes' `zip`, or the `cut`."""
+
+        def work(report: Report, stop: Stop) -> Path:
+            target = self._export_path(result, kind)
+            if kind == "zip":
+                from app.export.pictures import write_zip
+
+                return write_zip(result, target, report=report, stop=stop)
+            from app.export.cut import cut
+
+            spans = [shot.span for shot in result.shots if shot.chosen]
+            return cut(result.video, spans, target, report=report, stop=stop)
+
+        return run_reporting(work)
+
+    def write_frames(self, result: SummaryResult, folder: Path) -> Iterator[Progress | Done[Path]]:
+        """The keyframes at the size of the video, as files in `folder`."""
+
+        def work(report: Report, stop: Stop) -> Path:
+            from app.export.pictures import write_folder
+
+            return write_folder(result, folder, report=report, stop=stop)
+
+        return run_reporting(work)
+
+    def _export_path(self, result: SummaryResult, kind: str) -> Path:
+        """A new folder each time: whoever does not know its name cannot ask for the file."""
+        _drop_older(self.settings.export_dir, self.settings.file_age_s)
+        folder = self.settings.export_dir / secrets.token_hex(16)
+        private_folder(folder)
+        return folder / f"{file_stem(result.video.name)}{EXPORT_ENDINGS[kind]}"
+
+
+def _drop_older(folder: Path, age_s: float) -> None:
+    """Removes downloads that were written longer ago than they are kept."""
+    for old in folder.glob("*"):
+        with suppress(FileNotFoundError):  # another request removed it
+            if time.time() - old.stat().st_mtime > age_s:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _writer(kind: str) -> Callable[[SummaryResult, Path], Path]:
+    """Imported when asked for: drawing alone takes longer to import than the page to answer."""
+    if kind == "plot":
+        from app.render import save_plot
+
+        return save_plot
+    from app.export import documents, editing
+
+    return {
+        "json": documents.write_json,
+        "csv": documents.write_csv,
+        "vtt": documents.write_vtt,
+        "edl": editing.write_edl,
+        "fcpxml": editing.write_fcpxml,
+    }[kind]

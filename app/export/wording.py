@@ -1,0 +1,41 @@
+"""Times and names as text that every format can carry."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from app.results import ScoredShot, SummaryResult
+from models.errors import ExportError
+
+LONGEST_NAME = 255  # what a file system takes
+_JOINERS = "\u200c\u200d"  # part of how some scripts and emoji are written
+
+
+def one_line(name: str) -> str:
+    """A name without line ends, control characters and marks that turn the reading direction."""
+    spaced = " ".join(name.split())
+    kept = "".join(
+        c for c in spaced if c in _JOINERS or not unicodedata.category(c).startswith("C")
+    )
+    return kept[:LONGEST_NAME].strip() or "video"
+
+
+def clock(seconds: float, decimals: int = 0, *, hours: bool = False) -> str:
+    """0:42, 12:05.250, 1:02:03: what people read. `hours` shows them even where there are none."""
+    units = 10**decimals
+    whole, part = divmod(round(max(seconds, 0.0) * units), units)
+    hour, minute = divmod(whole // 60, 60)
+    text = f"{hour}:{minute:02d}" if hours or hour else f"{minute}"
+    text += f":{whole % 60:02d}"
+    return f"{text}.{part:0{decimals}d}" if decimals else text
+
+
+def chosen_shots(result: SummaryResult) -> Sequence[ScoredShot]:
+    """The shots that a cut or an edit list is made of.
+
+    Raises:
+        ExportError: no shot was chosen.
+    """
+    shots = sorted((s for s in result.shots if s.chosen), key=lambda s: s.start_s)
+    if not shots:
+        raise ExportError("No shot is chosen; summarize with a larger share of the time.")
+    return shots

@@ -1,0 +1,202 @@
+"""Results as pictures: the importance plot and the contact sheet."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.export.whole_file import whole_file
+from app.export.wording import clock, one_line
+from app.results import Keyframe, SummaryResult
+from models.errors import ExportError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+PLOT_INCHES = (6.4, 3.4)  # legible when a phone shows it 360 px wide
+PLOT_DPI = 200
+TITLE_CHARS = 48
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+MOST_TICKS = 6
+MOST_POINTS = 300
+SHEET_COLUMNS = 4
+SHEET_TILE_PX = (320, 180)
+MOST_TILES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    paper: str
+    ink: str
+    quiet: str
+    curve: str
+    chosen: str
+    keyframe: str
+
+
+LIGHT = Palette("#ffffff", "#1f2937", "#6b7280", "#4338ca", "#c7d2fe", "#c2410c")
+DARK = Palette("#111827", "#f3f4f6", "#9ca3af", "#a5b4fc", "#3730a3", "#fb923c")
+
+
+def importance_plot(result: SummaryResult, *, dark: bool = False) -> "Figure":
+    """Score over time with the shots behind it and the keyframes on it.
+
+    The figure has its own canvas and shares nothing, so several threads can draw at once.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    palette = DARK if dark else LIGHT
+    figure = Figure(figsize=PLOT_INCHES, dpi=100, facecolor=palette.paper, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    _draw_shots(axes, result, palette)
+    _draw_scores(axes, result, palette)
+    _draw_title(axes, result, palette)
+    _dress(axes, result, palette)
+    return figure
+
+
+def save_plot(result: SummaryResult, path: Path, *, dark: bool = False) -> Path:
+    """The importance plot as a PNG."""
+    picture = io.BytesIO()
+    importance_plot(result, dark=dark).savefig(picture, format="png", dpi=PLOT_DPI)
+    with whole_file(path) as file:
+        file.write(picture.getvalue())
+    return path
+
+
+def contact_sheet(result: SummaryResult, path: Path) -> Path:
+    """The keyframes' thumbnails with their times, as one JPEG."""
+    from PIL import Image
+
+    keyframes = _spread(result.keyframes, MOST_TILES)
+    if not keyframes:
+        raise ExportError("There are no keyframes to show; summarize the video first.")
+    columns = min(SHEET_COLUMNS, len(keyframes))
+    rows = math.ceil(len(keyframes) / columns)
+    width, height = SHEET_TILE_PX
+    gap, label = 12, 30
+    sheet = Image.new(
+        "RGB",
+        (columns * (width + gap) + gap, rows * (height + label + gap) + gap),
+        DARK.paper,
+    )
+    for place, keyframe in enumerate(keyframes):
+        left = gap + place % columns * (width + gap)
+        top = gap + place // columns * (height + label + gap)
+        _draw_tile(sheet, keyframe, (left, top))
+    picture = io.BytesIO()
+    sheet.save(picture, "JPEG", quality=90)
+    with whole_file(path) as file:
+        file.write(picture.getvalue())
+    return path
+
+
+def time_ticks(start_s: float, end_s: float) -> list[float]:
+    """Round times, no more than a phone can show."""
+    length_s = max(end_s - start_s, 0.0)
+    step = next((s for s in STEPS_S if length_s / s <= MOST_TICKS), None)
+    if step is None:
+        step = math.ceil(length_s / MOST_TICKS / 3600) * 3600
+    first = math.ceil(start_s / step - 1e-9)
+    return [float(n * step) for n in range(first, math.floor(end_s / step + 1e-9) + 1)]
+
+
+def _drawable(text: str) -> str:
+    """Without what matplotlib would read as a formula, or has no letter for."""
+    from matplotlib import font_manager
+
+    letters = font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()
+    known = "".join(c if ord(c) in letters else "□" for c in text)
+    return known.replace("$", r"\$")
+
+
+def _draw_shots(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
+    for shot in result.shots:
+        if shot.chosen:
+            axes.axvspan(shot.start_s, shot.end_s, color=palette.chosen, lw=0, zorder=0)
+    edges = [shot.start_s for shot in result.shots[1:]]
+    if edges:
+        axes.vlines(edges, 0, 1.08, color=palette.quiet, lw=0.6, alpha=0.45, zorder=1)
+
+
+def _draw_scores(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
+    times = np.array([frame.time_s for frame in result.frames])
+    scores = np.nan_to_num(np.array([frame.score for frame in result.frames]))
+    if len(times) > MOST_POINTS:
+        # a long video: the mean of each stretch, with the spread behind it
+        starts = np.linspace(0, len(times), MOST_POINTS, endpoint=False).astype(int)
+        counts = np.diff(np.append(starts, len(times)))
+        low, high = np.minimum.reduceat(scores, starts), np.maximum.reduceat(scores, starts)
+        times = np.add.reduceat(times, starts) / counts
+        scores = np.add.reduceat(scores, starts) / counts
+        axes.fill_between(times, low, high, color=palette.curve, alpha=0.22, lw=0, zorder=2)
+    else:
+        axes.fill_between(times, scores, color=palette.curve, alpha=0.18, lw=0, zorder=2)
+    axes.plot(times, scores, color=palette.curve, lw=1.8, zorder=3)
+    at = [keyframe.time_s for keyframe in result.keyframes]
+    heights = [_finite(keyframe.score) for keyframe in result.keyframes]
+    axes.vlines(at, 0, heights, color=palette.keyframe, lw=1.2, zorder=4)
+    axes.scatter(
+        at, heights, s=46, color=palette.keyframe, edgecolors=palette.paper, lw=1.0, zorder=5
+    )
+
+
+def _draw_title(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
+    name = one_line(result.video.name)
+    if len(name) > TITLE_CHARS:
+        name = f"{name[: TITLE_CHARS - 1]}…"
+    count = len(result.keyframes)
+    method = result.method.replace("_", " ")
+    summary = f"{method}, {count} key {'moment' if count == 1 else 'moments'}"
+    title = f"{_drawable(name)}\n{_drawable(summary)}"
+    axes.set_title(title, loc="left", fontsize=13, color=palette.ink)
+
+
+def _dress(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
+    video = result.video
+    start_s, end_s = video.start_s, max(video.end_s, video.start_s + 0.1)
+    axes.set_xlim(start_s, end_s)
+    axes.set_ylim(0, 1.08)
+    ticks = time_ticks(start_s, end_s)
+    axes.set_xticks(ticks, [clock(tick, hours=end_s >= 3600) for tick in ticks])
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_ylabel("importance", fontsize=13, color=palette.ink)
+    axes.tick_params(labelsize=13, colors=palette.ink, length=4)
+    axes.set_facecolor(palette.paper)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(palette.quiet)
+
+
+def _finite(score: float) -> float:
+    return score if math.isfinite(score) else 0.0
+
+
+def _spread(keyframes: Sequence[Keyframe], most: int) -> list[Keyframe]:
+    if len(keyframes) <= most:
+        return list(keyframes)
+    return [keyframes[round(place)] for place in np.linspace(0, len(keyframes) - 1, most)]
+
+
+def _draw_tile(sheet: "Image.Image", keyframe: Keyframe, corner: tuple[int, int]) -> None:
+    from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+    left, top = corner
+    width, height = SHEET_TILE_PX
+    drawing = ImageDraw.Draw(sheet)
+    drawing.rectangle((left, top, left + width - 1, top + height - 1), fill="#000000")
+    if keyframe.thumbnail:
+        with Image.open(io.BytesIO(keyframe.thumbnail)) as stored:
+            picture = ImageOps.contain(stored.convert("RGB"), SHEET_TILE_PX)
+        place = (left + (width - picture.width) // 2, top + (height - picture.height) // 2)
+        sheet.paste(picture, place)
+    text = f"{clock(keyframe.time_s)}   {round(100 * _finite(keyframe.score))} %"
+    drawing.text((left, top + height + 5), text, fill=DARK.ink, font=ImageFont.load_default(18))

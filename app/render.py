@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.export.whole_file import whole_file
-from app.export.wording import clock, one_line
 from app.results import Keyframe, SummaryResult
+from app.whole_file import whole_file
+from app.wording import clock, one_line
 from models.errors import ExportError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PLOT_INCHES = (6.4, 3.4)  # legible when a phone shows it 360 px wide
 PLOT_DPI = 200
 TITLE_CHARS = 48
-STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
 MOST_TICKS = 6
 MOST_POINTS = 300
 SHEET_COLUMNS = 4

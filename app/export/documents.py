@@ -6,9 +6,9 @@ import io
 import json
 from pathlib import Path
 
-from app.export.whole_file import write_text
-from app.export.wording import clock, one_line
 from app.results import SummaryResult
+from app.whole_file import write_text
+from app.wording import clock, one_line
 
 CSV_COLUMNS = (
     *("keyframe", "time_s", "time", "score"),

@@ -6,14 +6,15 @@ Source times count from the video's first frame, as editors count a file without
 
 import urllib.parse
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.export.frame_clock import FrameClock
-from app.export.whole_file import write_text
-from app.export.wording import chosen_shots, one_line
-from app.results import Keyframe, SummaryResult
+from app.results import Keyframe, ScoredShot, SummaryResult
+from app.whole_file import write_text
+from app.wording import one_line
+from models.errors import ExportError
 
 EDL_LINE_END = "\r\n"
 EDL_TITLE_CHARS = 70  # as CMX3600 allows
@@ -108,6 +109,18 @@ def as_fcpxml(result: SummaryResult) -> str:
     ET.indent(root)
     body = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{body}\n'
+
+
+def chosen_shots(result: SummaryResult) -> Sequence[ScoredShot]:
+    """The shots that a cut or an edit list is made of.
+
+    Raises:
+        ExportError: no shot was chosen.
+    """
+    shots = sorted((s for s in result.shots if s.chosen), key=lambda s: s.start_s)
+    if not shots:
+        raise ExportError("No shot is chosen; summarize with a larger share of the time.")
+    return shots
 
 
 def beside(name: str) -> str:

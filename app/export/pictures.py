@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.export.documents import as_json
-from app.export.whole_file import whole_file
 from app.progress import Progress, Report, Stop, check_stop
 from app.results import Keyframe, SummaryResult
+from app.whole_file import whole_file
 from models.errors import ExportError
 from models.types import Pixels
 from models.video.source import VideoSource

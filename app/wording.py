@@ -1,10 +1,6 @@
 """Times and names as text that every format can carry."""
 
 import unicodedata
-from collections.abc import Sequence
-
-from app.results import ScoredShot, SummaryResult
-from models.errors import ExportError
 
 LONGEST_NAME = 255  # what a file system takes
 _JOINERS = "\u200c\u200d"  # part of how some scripts and emoji are written
@@ -27,15 +23,3 @@ def clock(seconds: float, decimals: int = 0, *, hours: bool = False) -> str:
     text = f"{hour}:{minute:02d}" if hours or hour else f"{minute}"
     text += f":{whole % 60:02d}"
     return f"{text}.{part:0{decimals}d}" if decimals else text
-
-
-def chosen_shots(result: SummaryResult) -> Sequence[ScoredShot]:
-    """The shots that a cut or an edit list is made of.
-
-    Raises:
-        ExportError: no shot was chosen.
-    """
-    shots = sorted((s for s in result.shots if s.chosen), key=lambda s: s.start_s)
-    if not shots:
-        raise ExportError("No shot is chosen; summarize with a larger share of the time.")
-    return shots

@@ -62,13 +62,14 @@ def key_shots(
     emb_TD = _checked(embeddings, times_s)
     if len(emb_TD) == 0:
         return _nothing()
-    firsts = _that_fit(shot_starts(emb_TD, times_s, end_s), emb_TD, times_s, end_s, ratio)
-    shot_of = _owner(firsts, len(emb_TD))
+    cuts = shot_starts(emb_TD, times_s, end_s)
+    shot_of = _owner(cuts, len(emb_TD))
+    belongs = belonging(_unit_means(emb_TD, cuts))[shot_of]
+    # From here on the parts of a divided shot, which are no neighbours in that sense.
+    firsts = _that_fit(cuts, emb_TD, times_s, end_s, ratio)
     means = _unit_means(emb_TD, firsts)
-    typical = likeness(emb_TD, means[shot_of])
-    scores = (
-        0.45 * activity(emb_TD, times_s, shot_of) + 0.45 * belonging(means)[shot_of] + 0.1 * typical
-    )
+    typical = likeness(emb_TD, means[_owner(firsts, len(emb_TD))])
+    scores = 0.45 * activity(emb_TD, times_s, shot_of) + 0.45 * belongs + 0.1 * typical
     return FrameScores(
         scores=within_unit(scores * end_weights(times_s, end_s)),
         shots=shots_from_starts(firsts, times_s, end_s),

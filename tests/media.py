@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -304,8 +305,10 @@ KINDS: dict[str, Recipe] = {
     ),
     "vp9.webm": Recipe(codec="libvpx-vp9", options={"cpu-used": "8", "lag-in-frames": "20"}),
     "vp9.mp4": Recipe(codec="libvpx-vp9", options={"cpu-used": "8"}),
-    "av1.mp4": Recipe(codec="libsvtav1", options={"preset": "12", "svtav1-params": "tune=0"}),
-    "av1.mkv": Recipe(codec="libsvtav1", options={"preset": "12"}, times_s=uneven_times(80)),
+    "av1.mp4": Recipe(codec="libsvtav1", options={"preset": "11", "crf": "20"}),
+    "av1.mkv": Recipe(
+        codec="libsvtav1", options={"preset": "11", "crf": "20"}, times_s=uneven_times(80)
+    ),
     "mpeg4.avi": Recipe(codec="mpeg4", beeps_every_s=1.0),
     "mpeg4_b.avi": Recipe(codec="mpeg4", options={"bf": "2"}),
     "mpeg4.mp4": Recipe(codec="mpeg4", options={"bf": "2"}),
@@ -331,3 +334,16 @@ def make_kind(name: str, folder: Path) -> Path:
     if not path.exists():
         make_video(path, KINDS[name])
     return path
+
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "media"
+SUFFIXES = {".mp4", ".mkv", ".avi", ".flv", ".webm", ".mov"}
+
+
+def real_videos() -> list[Path]:
+    """The shared videos, where they are, and those inside Gradio, which is not imported for it."""
+    gradio = find_spec("gradio")
+    folders = [SHARED]
+    if gradio is not None and gradio.origin is not None:
+        folders.append(Path(gradio.origin).parent / "media_assets" / "videos")
+    return sorted(p for folder in folders for p in folder.glob("*") if p.suffix in SUFFIXES)

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-import av.error
 from av.video.frame import VideoFrame
 
 from models.errors import CancelledError
-from models.video.opening import OpenVideo
-from models.video.packets import PacketReader, Start, VideoPacket
+from models.video.opening import DAMAGE, OpenVideo, VideoPacket
+from models.video.packets import PacketReader, Start
 
 # Key frames decoded together keep all threads busy; few at first, so that the first picture is
 # there at once.
@@ -23,7 +22,7 @@ class KeyFrameReader:
     def __init__(
         self, video: OpenVideo, *, step_s: float, frame_ticks: int, stop: Callable[[], bool]
     ) -> None:
-        self._container = video.container
+        self._video = video
         self._stream = video.stream
         self._context = video.stream.codec_context
         self._reader = PacketReader(video.stream)
@@ -31,7 +30,7 @@ class KeyFrameReader:
         self._step = max(1, round(step_s / video.time_base))
         self._frame_ticks = max(1, frame_ticks)
         self._may_seek = (
-            len(self._stream.index_entries) > 0 or self._container.size > READ_THROUGH_BYTES
+            len(self._stream.index_entries) > 0 or self._video.container.size > READ_THROUGH_BYTES
         )
 
     def frames(self) -> Iterator[tuple[VideoFrame, int]]:
@@ -60,7 +59,7 @@ class KeyFrameReader:
         """Key packets and their times."""
         last: int | None = None
         sought = False
-        for count, packet in enumerate(self._packets()):
+        for count, packet in enumerate(self._video.packets(self._stop)):
             ticks = self._ticks(packet, count)
             if sought:
                 sought = False
@@ -79,22 +78,12 @@ class KeyFrameReader:
             return packet.pts
         return packet.dts if packet.dts is not None else count * self._frame_ticks
 
-    def _packets(self) -> Iterator[VideoPacket]:
-        try:
-            for packet in self._container.demux(self._stream):
-                if self._stop():
-                    raise CancelledError("stopped on request")
-                if packet.size:
-                    yield packet
-        except (av.error.FFmpegError, ValueError):
-            return  # the rest of the file cannot be read
-
     def _seek_after(self, ticks: int) -> bool:
         """Moves on to the first key frame a step after `ticks`, or a little before that."""
         target = max(ticks + 1, ticks + self._step - REORDERED_FRAMES * self._frame_ticks)
         try:
-            self._container.seek(target, stream=self._stream, backward=False)
-        except (av.error.FFmpegError, ValueError, OverflowError):
+            self._video.container.seek(target, stream=self._stream, backward=False)
+        except DAMAGE:
             self._may_seek = False
             return False
         return True
@@ -105,10 +94,7 @@ class KeyFrameReader:
         for packet in [*(packet for packet, _ in group), None]:
             if self._stop():
                 raise CancelledError("stopped on request")
-            try:
-                frames += self._context.decode(packet)
-            except (av.error.FFmpegError, ValueError):
-                continue  # a damaged key frame: the others stand
+            frames += self._video.decode(packet)
         self._context.flush_buffers()
         if len(frames) == len(group) and any(frame.pts is None for frame in frames):
             return [(frame, ticks) for frame, (_, ticks) in zip(frames, group, strict=True)]

@@ -2,19 +2,22 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import av
 import av.error
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from models.errors import VideoOpenError
+from models.errors import CancelledError, VideoOpenError
 
 # Only formats that hold their own pictures and sound: a playlist (HLS, DASH, concat) renamed to
 # .mp4 would make the demuxer open other files, or addresses, that its text names.
@@ -30,12 +33,49 @@ MAX_THREADS = 8  # every frame thread holds frames of its own: memory grows with
 LONGEST_NAME = 80
 
 
+if TYPE_CHECKING:
+    VideoPacket: TypeAlias = Packet[VideoStream]
+else:  # generic in the stubs only
+    VideoPacket = Packet
+
+# What PyAV raises on damaged files: FFmpeg's errors, and its own for values out of range.
+DAMAGE = (av.error.FFmpegError, ValueError, OverflowError)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenVideo:
     container: InputContainer
     stream: VideoStream
     time_base: Fraction
     has_audio: bool
+
+    def packets(self, stop: Callable[[], bool] = bool) -> Iterator[VideoPacket]:
+        """The stream's packets from where the container stands to where it can be read.
+
+        Raises:
+            CancelledError: `stop` turned true.
+        """
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (*DAMAGE, IndexError):
+                # The rest cannot be read: what came before it stands. IndexError is PyAV's when
+                # a damaged header announced one more stream on the way.
+                return
+            if packet is None:
+                return
+            if stop():
+                raise CancelledError("stopped on request")
+            if packet.size:
+                yield packet
+
+    def decode(self, packet: VideoPacket | None) -> list[VideoFrame]:
+        """The frames a packet completes, none if it is damaged; None empties the decoder."""
+        try:
+            return self.stream.codec_context.decode(packet)
+        except DAMAGE:
+            return []
 
 
 def shown_name(path: Path, name: str | None) -> str:
@@ -75,7 +115,7 @@ def open_video(
             options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
-    except (av.error.FFmpegError, ValueError, OverflowError) as error:
+    except DAMAGE as error:
         raise VideoOpenError(
             f"“{label}” cannot be read as a video: it may be damaged, incomplete or another kind "
             "of file; try another copy."

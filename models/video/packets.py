@@ -7,15 +7,10 @@ pictures that follow an open group's key frame may lean on the group before it.
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
 
-from av.packet import Packet
 from av.video.stream import VideoStream
 
-if TYPE_CHECKING:
-    VideoPacket: TypeAlias = Packet[VideoStream]
-else:  # generic in the stubs only
-    VideoPacket = Packet
+from models.video.opening import VideoPacket
 
 # No picture header starts later than this; the slices behind it may be large.
 LOOKED_AT = 1 << 14

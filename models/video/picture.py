@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-import av.error
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from models.types import Pixels
+from models.video.opening import DAMAGE
 
 # What a damaged header may claim and no camera made.
 NARROWEST_PIXEL, WIDEST_PIXEL = Fraction(1, 8), Fraction(8)
@@ -64,7 +64,7 @@ class PictureMaker:
             rgb = self._reformatter.reformat(
                 frame, width, height, "rgb24", interpolation=Interpolation.BICUBIC, threads=1
             )
-        except (av.error.FFmpegError, ValueError):
+        except DAMAGE:
             return False
         out[...] = np.rot90(rgb.to_ndarray(), k=-turn // 90)
         return True

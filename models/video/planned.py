@@ -14,12 +14,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import av.error
 from av.video.frame import VideoFrame
 
-from models.errors import CancelledError
-from models.video.opening import OpenVideo
-from models.video.packets import PacketReader, Start, VideoPacket
+from models.video.opening import OpenVideo, VideoPacket
+from models.video.packets import PacketReader, Start
 from models.video.sampling import Moments, is_shown
 
 # No codec sends more than 16 pictures ahead of one that is shown before them, so once 17 later
@@ -134,7 +132,7 @@ class PlannedDecoder:
                 yield ShownFrame(last, last_ticks, end)
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        for packet in self._packets():
+        for packet in self._video.packets(self._stop):
             pts = packet.pts
             if self._moments is None or not self._planned or pts is None:
                 yield from self._release_all()
@@ -148,17 +146,7 @@ class PlannedDecoder:
                 yield from self._advance()
         while self._pending:
             yield from self._settle(*self._pending.popleft(), surely=True)
-        yield from self._drain()
-
-    def _packets(self) -> Iterator[VideoPacket]:
-        try:
-            for packet in self._video.container.demux(self._video.stream):
-                if self._stop():
-                    raise CancelledError("stopped on request")
-                if packet.size:
-                    yield packet
-        except (av.error.FFmpegError, ValueError):
-            return  # the rest of the file cannot be read: what came before it stands
+        yield from self._video.decode(None)
 
     def _note_time(self, packet: VideoPacket, pts: int) -> None:
         if not packet.is_discard and not self._reader.is_hidden(packet):
@@ -207,7 +195,7 @@ class PlannedDecoder:
         self._leading_before = key_pts
         if start is Start.OPEN:
             # Picture numbers go on counting across such a key frame, and some are missing now.
-            yield from self._drain()
+            yield from self._video.decode(None)
             self._context.flush_buffers()
 
     def _is_wanted(self, packet: VideoPacket, pts: int) -> bool:
@@ -232,14 +220,4 @@ class PlannedDecoder:
     def _decode(self, packet: VideoPacket, *, wanted: bool) -> list[VideoFrame]:
         may_drop = self._reader.may_drop(packet)
         self._context.skip_frame = "NONREF" if may_drop and not wanted else "DEFAULT"
-        try:
-            return self._context.decode(packet)
-        except (av.error.FFmpegError, ValueError):
-            return []  # a damaged picture: go on with the next
-
-    def _drain(self) -> list[VideoFrame]:
-        self._context.skip_frame = "DEFAULT"
-        try:
-            return self._context.decode(None)
-        except (av.error.FFmpegError, ValueError):
-            return []
+        return self._video.decode(packet)

@@ -5,7 +5,6 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-import av.error
 import numpy as np
 from av.video.frame import VideoFrame
 
@@ -60,19 +59,12 @@ def probe(path: Path, *, name: str | None = None, content_hash: str = "") -> Vid
 
 def _first_frame(video: OpenVideo) -> VideoFrame | None:
     give_up = time.monotonic() + FIRST_FRAME_WITHIN_S
-    try:
-        for packet in video.container.demux(video.stream):
-            try:
-                frames = packet.decode()
-            except (av.error.FFmpegError, ValueError):
-                frames = []  # damaged: perhaps the next one is not
-            if frames:
-                return frames[0]
-            if time.monotonic() > give_up:
-                return None
-    except (av.error.FFmpegError, ValueError):
-        return None
-    return None
+    for packet in video.packets():
+        if frames := video.decode(packet):
+            return frames[0]
+        if time.monotonic() > give_up:
+            return None
+    return next(iter(video.decode(None)), None)
 
 
 def _can_be_drawn(frame: VideoFrame) -> bool:
@@ -113,15 +105,11 @@ def _tagged_duration_s(text: str) -> float:
 
 
 def _last_packet_end_s(video: OpenVideo, fps: Fraction) -> float:
-    stream = video.stream
     frame_ticks = round(1 / (fps * video.time_base))
     last, packets = 0, 1  # the first frame's packets are read already
-    try:
-        for packet in video.container.demux(stream):
-            packets += packet.size > 0
-            moment = packet.pts if packet.pts is not None else packet.dts
-            if moment is not None:
-                last = max(last, moment + (packet.duration or frame_ticks))
-    except (av.error.FFmpegError, ValueError):
-        pass  # what could be read counts
+    for packet in video.packets():
+        packets += 1
+        moment = packet.pts if packet.pts is not None else packet.dts
+        if moment is not None:
+            last = max(last, moment + (packet.duration or frame_ticks))
     return float(last * video.time_base) if last else float(packets / fps)

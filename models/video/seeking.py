@@ -1,8 +1,6 @@
 """Brings a container to a key frame from which the picture at a given time can be decoded."""
 
-import av.error
-
-from models.video.opening import OpenVideo
+from models.video.opening import DAMAGE, OpenVideo
 from models.video.packets import PacketReader, Start
 
 FIRST_STEP_BACK_S = 1.0
@@ -22,14 +20,14 @@ def begin_before(video: OpenVideo, ticks: int) -> bool:
     for _ in range(ATTEMPTS):
         try:
             video.container.seek(target, stream=video.stream, backward=True)
-            first = next((p for p in video.container.demux(video.stream) if p.size), None)
+            first = next(video.packets(), None)
             if first is None:
                 return False
             clean = reader.start(first) is not Start.NOWHERE
             if first.pts is not None and first.pts <= ticks and clean:
                 video.container.seek(target, stream=video.stream, backward=True)
                 return True
-        except (av.error.FFmpegError, ValueError, OverflowError):
+        except DAMAGE:
             return False
         moment = first.pts if first.pts is not None else target
         target = min(target, moment) - step_back

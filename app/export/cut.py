@@ -1,22 +1,25 @@
 """Chosen spans of a video, joined into one MP4 with the sound in step at every join."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard, Stream
+from av.stream import Discard
 from av.video.frame import VideoFrame
 
 from app.progress import Progress, Report, Stop, check_stop
 from models.errors import ExportError
 from models.types import Floats, Shot, VideoInfo
-from models.video.mp4_writer import Mp4Writer, PictureTimes, SoundTrack, aac_rate
-from models.video.opening import OpenVideo, open_video
+from models.video.mp4_writer import Mp4Writer, SoundTrack, aac_rate
+from models.video.opening import DAMAGE, OpenVideo, open_video
+from models.video.planned import FrameClock
+from models.video.seeking import begin_before
 from models.video.sound import SoundReader, first_sound
 
 OUT_TIME_BASE = Fraction(1, 90_000)
@@ -48,9 +51,8 @@ def cut(video: VideoInfo, spans: Sequence[Shot], dst: Path, *, report: Report, s
 
     try:
         with ExitStack() as stack:
-            opened = stack.enter_context(open_video(video.path, name=video.name))
+            pictures = stack.enter_context(_PictureReader(video, stop))
             writer = stack.enter_context(Mp4Writer(dst, check))
-            pictures = _PictureReader(opened, stop)
             track = writer.picture_track(video.width, video.height, OUT_TIME_BASE, video.fps)
             sound = _open_sound(stack, video, writer, stop)
             begin_s = 0.0
@@ -97,24 +99,22 @@ def _ticks(seconds: float) -> int:
     return round(seconds / OUT_TIME_BASE)
 
 
-def _seek(container: InputContainer, stream: Stream, time_s: float) -> None:
-    """To a place at or before `time_s`; to the very start for -inf."""
-    if stream.time_base is None:
-        raise ExportError("This video has no clock and cannot be cut.")
-    lowest_s = (stream.start_time or 0) * float(stream.time_base)
-    container.seek(round(max(time_s, min(lowest_s, 0.0)) / stream.time_base), stream=stream)
-
-
 class _PictureReader:
     """Decoded pictures of spans that come in order of time."""
 
-    def __init__(self, opened: OpenVideo, stop: Stop) -> None:
-        self._container = opened.container
-        self._stream = opened.stream
-        self._time_base = float(opened.stream.time_base or OUT_TIME_BASE)
+    def __init__(self, video: VideoInfo, stop: Stop) -> None:
+        self._video = video
         self._stop = stop
+        self._door = ExitStack()  # what is open now
+        self._opened: OpenVideo | None = None
         self._frames: Iterator[tuple[float, VideoFrame]] = iter(())
         self._ahead: tuple[float, VideoFrame] | None = None  # decoded, but after the last span
+
+    def __enter__(self) -> "_PictureReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._door.close()
 
     def between(self, span: Shot) -> Iterator[tuple[float, float, VideoFrame]]:
         """(shown from, for how long, picture), covering the span from its start to its end."""
@@ -127,10 +127,10 @@ class _PictureReader:
             yield waiting[0], span.end_s - waiting[0], waiting[1]
 
     def _shown(self, span: Shot) -> Iterator[tuple[float, VideoFrame]]:
-        before: VideoFrame | None = None
-        inside = False
         if not self._reaches(span.start_s):
             self._go_to(span.start_s)
+        before: VideoFrame | None = None
+        inside = False
         while (upcoming := self._next()) is not None:
             time_s, frame = upcoming
             if time_s >= span.end_s - SAME_MOMENT_S:
@@ -154,35 +154,43 @@ class _PictureReader:
 
     def _reaches(self, start_s: float) -> bool:
         """Whether decoding on from here gets there sooner than a seek."""
-        if self._ahead is None or self._ahead[0] > start_s + SAME_MOMENT_S:
+        if self._opened is None or self._ahead is None:
             return False
-        if start_s - self._ahead[0] <= NEAR_S:
+        ahead_s = self._ahead[0]
+        if ahead_s > start_s + SAME_MOMENT_S:
+            return False
+        if start_s - ahead_s <= NEAR_S:
             return True
-        entries = self._stream.index_entries
-        wanted = round(start_s / self._time_base)
+        entries = self._opened.stream.index_entries
+        wanted = round(start_s / self._opened.time_base)
         if not len(entries) or entries[-1].timestamp < wanted:
             return False  # no index, or one that does not reach so far
         found = entries.search_timestamp(wanted)
-        return found >= 0 and entries[found].timestamp * self._time_base <= self._ahead[0]
+        return found >= 0 and entries[found].timestamp * self._opened.time_base <= ahead_s
 
     def _go_to(self, start_s: float) -> None:
-        for back_s in STEP_BACK_S:
-            _seek(self._container, self._stream, start_s - back_s)
-            self._frames = self._decoded()
-            self._ahead = next(self._frames, None)
-            if self._ahead is not None and self._ahead[0] <= start_s + SAME_MOMENT_S:
-                return
+        """To a key frame before the time, else on from here, else to the very start."""
+        with ExitStack() as door:
+            opened = door.enter_context(self._open())
+            if not begin_before(opened, round(start_s / opened.time_base)):
+                if self._ahead is not None and self._ahead[0] <= start_s + SAME_MOMENT_S:
+                    return
+                opened = door.enter_context(self._open())
+            self._door.close()
+            self._door = door.pop_all()
+        self._opened = opened
+        self._ahead = None
+        self._frames = self._decoded(opened)
 
-    def _decoded(self) -> Iterator[tuple[float, VideoFrame]]:
-        times = PictureTimes(1)
-        for packet in self._container.demux(self._stream):
-            check_stop(self._stop)
-            try:
-                frames = self._stream.codec_context.decode(packet if packet.size else None)
-            except av.FFmpegError:
-                continue  # a damaged piece: the picture before it stays until the next good one
-            for frame in frames:
-                yield times.of(frame) * self._time_base, frame
+    def _open(self) -> AbstractContextManager[OpenVideo]:
+        return open_video(self._video.path, name=self._video.name)
+
+    def _decoded(self, opened: OpenVideo) -> Iterator[tuple[float, VideoFrame]]:
+        fps = self._video.fps
+        clock = FrameClock(max(1, round(1 / (fps * opened.time_base))) if fps > 0 else 1)
+        for packet in chain(opened.packets(self._stop), (None,)):
+            for frame in opened.decode(packet):
+                yield float(clock.ticks(frame) * opened.time_base), frame
 
 
 def _open_sound(
@@ -226,14 +234,25 @@ class _SpanSound:
         self._end = round((begin_s + span.length_s) * rate_hz)
         source_first = round(span.start_s * rate_hz)
         self._shift = self._first - source_first
+        block: tuple[int, Floats] | None = None
         for back_s in STEP_BACK_S:
-            _seek(self._container, self._stream, span.start_s - SOUND_LEAD_S - back_s)
+            try:
+                self._seek(span.start_s - SOUND_LEAD_S - back_s)
+            except DAMAGE:
+                continue
             self._blocks = self._decoded()
             block = next(self._blocks, None)
             if block is not None and block[0] <= source_first:
                 break
         if block is not None:
             self._write(*block)
+
+    def _seek(self, time_s: float) -> None:
+        """To a place at or before the time; to the very start for -inf."""
+        time_base = float(self._stream.time_base or 1)
+        lowest_s = min((self._stream.start_time or 0) * time_base, 0.0)
+        target = round(max(time_s, lowest_s) / time_base)
+        self._container.seek(target, stream=self._stream)
 
     def advance(self, time_s: float) -> None:
         """Writes what sounds up to this time of the cut."""
@@ -267,6 +286,14 @@ class _SpanSound:
 
     def _decoded(self) -> Iterator[tuple[int, Floats]]:
         reader = SoundReader(self._stream, self.track.rate_hz, self.track.layout)
-        for packet in self._container.demux(self._stream):
+        packets = self._container.demux(self._stream)
+        while True:
             check_stop(self._stop)
-            yield from reader.decode(packet if packet.size else None)
+            try:
+                packet = next(packets, None)
+            except (*DAMAGE, IndexError):
+                packet = None  # the rest cannot be read: what came before it stands
+            if packet is None or not packet.size:
+                yield from reader.decode(None)
+                return
+            yield from reader.decode(packet)

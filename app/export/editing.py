@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.export.frame_clock import FrameClock
+from app.export.timecode import EditRate
 from app.results import Keyframe, ScoredShot, SummaryResult
 from app.whole_file import write_text
 from app.wording import one_line
@@ -49,17 +49,17 @@ def write_fcpxml(result: SummaryResult, dst: Path) -> Path:
 
 def as_edl(result: SummaryResult) -> str:
     """CMX3600; reel AX is a file, named in the comment below each event."""
-    clock = FrameClock.for_fps(result.video.fps)
+    rate = EditRate.for_fps(result.video.fps)
     name = one_line(result.video.name)
     tracks = "AA/V" if result.video.has_audio else "V"
     lines = [
         f"TITLE: {name[:EDL_TITLE_CHARS].strip()}",
-        f"FCM: {'DROP FRAME' if clock.drop_frame else 'NON-DROP FRAME'}",
+        f"FCM: {'DROP FRAME' if rate.drop_frame else 'NON-DROP FRAME'}",
         "",
     ]
-    for number, event in enumerate(_events(result, clock), start=1):
+    for number, event in enumerate(_events(result, rate), start=1):
         frames = (event.source_in, event.source_out, event.record_in, event.record_out)
-        times = " ".join(clock.timecode(frame) for frame in frames)
+        times = " ".join(rate.timecode(frame) for frame in frames)
         lines += [
             f"{number:03d}  AX       {tracks:<5} C        {times}",
             f"* FROM CLIP NAME: {name}",
@@ -70,9 +70,9 @@ def as_edl(result: SummaryResult) -> str:
 
 def as_fcpxml(result: SummaryResult) -> str:
     """The media file is looked for beside the FCPXML, under its own name."""
-    clock = FrameClock.for_fps(result.video.fps)
+    rate = EditRate.for_fps(result.video.fps)
     video, name = result.video, one_line(result.video.name)
-    events = list(_events(result, clock))
+    events = list(_events(result, rate))
     root = ET.Element("fcpxml", version=FCPXML_VERSION)
     resources = ET.SubElement(root, "resources")
     ET.SubElement(
@@ -80,15 +80,15 @@ def as_fcpxml(result: SummaryResult) -> str:
         "format",
         id="r1",
         name=f"Framescry {video.width}x{video.height}",
-        frameDuration=clock.seconds_text(1),
+        frameDuration=rate.seconds_text(1),
         width=str(video.width),
         height=str(video.height),
         colorSpace="1-1-1 (Rec. 709)",
     )
     last = max(event.source_out for event in events)
-    whole = max(clock.span(0.0, video.duration_s)[1], last)
+    whole = max(rate.span(0.0, video.duration_s)[1], last)
     asset = ET.SubElement(resources, "asset", id="r2", name=name, start="0s")
-    asset.set("duration", clock.seconds_text(whole))
+    asset.set("duration", rate.seconds_text(whole))
     asset.set("hasVideo", "1")
     asset.set("format", "r1")
     asset.set("videoSources", "1")
@@ -100,12 +100,12 @@ def as_fcpxml(result: SummaryResult) -> str:
     library = ET.SubElement(root, "library")
     event_element = ET.SubElement(library, "event", name="Framescry")
     project = ET.SubElement(event_element, "project", name=f"Key shots of {name}")
-    timecode = "DF" if clock.drop_frame else "NDF"
+    timecode = "DF" if rate.drop_frame else "NDF"
     sequence = ET.SubElement(project, "sequence", format="r1", tcStart="0s", tcFormat=timecode)
-    sequence.set("duration", clock.seconds_text(events[-1].record_out))
+    sequence.set("duration", rate.seconds_text(events[-1].record_out))
     spine = ET.SubElement(sequence, "spine")
     for event in events:
-        _add_clip(spine, event, result, clock, timecode)
+        _add_clip(spine, event, result, rate, timecode)
     ET.indent(root)
     body = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{body}\n'
@@ -128,10 +128,10 @@ def beside(name: str) -> str:
     return "./" + urllib.parse.quote(name.encode("utf-8", "replace"), safe="")
 
 
-def _events(result: SummaryResult, clock: FrameClock) -> Iterator[_Event]:
+def _events(result: SummaryResult, rate: EditRate) -> Iterator[_Event]:
     record = 0
     for shot in chosen_shots(result):
-        first, after = clock.span(
+        first, after = rate.span(
             shot.start_s - result.video.start_s, shot.end_s - result.video.start_s
         )
         event = _Event(result.shots.index(shot), first, after, record)
@@ -140,27 +140,27 @@ def _events(result: SummaryResult, clock: FrameClock) -> Iterator[_Event]:
 
 
 def _add_clip(
-    spine: ET.Element, event: _Event, result: SummaryResult, clock: FrameClock, timecode: str
+    spine: ET.Element, event: _Event, result: SummaryResult, rate: EditRate, timecode: str
 ) -> None:
     clip = ET.SubElement(spine, "asset-clip", ref="r2", name=f"Shot {event.shot + 1}")
-    clip.set("offset", clock.seconds_text(event.record_in))
-    clip.set("start", clock.seconds_text(event.source_in))
-    clip.set("duration", clock.seconds_text(event.length))
+    clip.set("offset", rate.seconds_text(event.record_in))
+    clip.set("start", rate.seconds_text(event.source_in))
+    clip.set("duration", rate.seconds_text(event.length))
     clip.set("format", "r1")
     clip.set("tcFormat", timecode)
     if result.video.has_audio:
         clip.set("audioRole", "dialogue")
     for keyframe in result.keyframes:
-        frame = clock.frame_at(keyframe.time_s - result.video.start_s)
+        frame = rate.frame_at(keyframe.time_s - result.video.start_s)
         if event.source_in <= frame < event.source_out:
-            _add_marker(clip, keyframe, frame, clock)
+            _add_marker(clip, keyframe, frame, rate)
 
 
-def _add_marker(clip: ET.Element, keyframe: Keyframe, frame: int, clock: FrameClock) -> None:
+def _add_marker(clip: ET.Element, keyframe: Keyframe, frame: int, rate: EditRate) -> None:
     ET.SubElement(
         clip,
         "marker",
-        start=clock.seconds_text(frame),
-        duration=clock.seconds_text(1),
+        start=rate.seconds_text(frame),
+        duration=rate.seconds_text(1),
         value=f"Key frame ({round(100 * keyframe.score)} %)",
     )

@@ -77,32 +77,6 @@ def _turned(frame: VideoFrame, quarter_turns: int) -> VideoFrame:
     return VideoFrame.from_ndarray(turned.reshape(-1, across), format="yuv420p")
 
 
-class PictureTimes:
-    """When each decoded frame is shown, also where a file does not say or says it wrongly.
-
-    AVI holds decoding times only, and what a demuxer makes of them for B frames is out of order.
-    Frames leave the decoder in the order they are shown, so of its two times the one that breaks
-    that order less often is right (the rule of ffmpeg's best effort timestamp).
-    """
-
-    def __init__(self, step: int) -> None:
-        self._step = step
-        self._last: dict[str, int] = {}
-        self._faults = {"pts": 0, "dts": 0}
-        self._next = 0
-
-    def of(self, frame: VideoFrame) -> int:
-        for kind, value in (("pts", frame.pts), ("dts", frame.dts)):
-            if value is not None:
-                self._faults[kind] += kind in self._last and value <= self._last[kind]
-                self._last[kind] = value
-        by_pts = frame.dts is None or self._faults["pts"] <= self._faults["dts"]
-        time = frame.pts if by_pts and frame.pts is not None else frame.dts
-        shown = self._next if time is None else time
-        self._next = shown + self._step
-        return shown
-
-
 class PictureTrack:
     """The video track. Presentation times are integers in `time_base`, kept as they are."""
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
@@ -12,6 +11,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from models.types import Floats
+from models.video.opening import DAMAGE
 
 JITTER_S = 0.02  # containers round times to a millisecond or so: less than this is no gap
 
@@ -45,7 +45,7 @@ class SoundReader:
         """None at the end of the file, for what decoder and resampler still hold."""
         try:
             frames = self._stream.codec_context.decode(packet)
-        except av.FFmpegError:
+        except DAMAGE:
             return  # a damaged block: what follows has its own time
         for frame in frames:
             yield from self._converted(frame)

@@ -19,14 +19,14 @@ from models.errors import CancelledError, VideoOpenError
 from models.types import VideoInfo
 from models.video.mp4_writer import (
     Mp4Writer,
-    PictureTimes,
     PictureTrack,
     SoundTrack,
     aac_rate,
     layout_of,
 )
-from models.video.opening import OpenVideo, open_video
+from models.video.opening import DAMAGE, OpenVideo, open_video
 from models.video.picture import clockwise_turn
+from models.video.planned import FrameClock
 from models.video.probe import probe
 from models.video.sound import SoundReader, first_sound
 
@@ -153,7 +153,7 @@ class _Conversion:
             sound = first_sound(container)
             writer = stack.enter_context(Mp4Writer(dst, self._check))
             tracks: dict[int, _Copied | _Pictures | _Sound] = {
-                video.index: self._pictures(writer, video)
+                video.index: self._pictures(writer, opened)
             }
             if sound is not None:
                 sound.discard = Discard.default
@@ -171,10 +171,10 @@ class _Conversion:
                 )
         self._report(1.0)
 
-    def _pictures(self, writer: Mp4Writer, video: VideoStream) -> "_Copied | _Pictures":
+    def _pictures(self, writer: Mp4Writer, opened: OpenVideo) -> "_Copied | _Pictures":
         if self._plan.copy_video:
-            return _Copied(writer, video)
-        return _Pictures(writer, video, self._info)
+            return _Copied(writer, opened.stream)
+        return _Pictures(writer, opened, self._info)
 
     def _feed(
         self,
@@ -188,7 +188,7 @@ class _Conversion:
             self._check()
             try:
                 packet = next(packets, None)
-            except av.FFmpegError:
+            except (*DAMAGE, IndexError):
                 return  # the file is cut short: what was read of it is kept
             if packet is None:
                 return
@@ -213,44 +213,52 @@ class _Copied:
     def __init__(self, writer: Mp4Writer, stream: VideoStream | AudioStream) -> None:
         self._writer = writer
         self._track = writer.copied_track(stream)
+        self._untimed: list[Packet[Any]] = []
         self.written = False
 
     def take(self, packet: "Packet[Any]") -> None:
-        if packet.pts is None or packet.dts is None:
+        if packet.pts is None or (packet.dts is None and self.written):
             raise _CannotCopyError
-        packet.stream = self._track
-        self._writer.mux([packet])
+        self._untimed.append(packet)
+        if packet.dts is None:
+            return  # Matroska stores no decoding times: the first few are known from the next
+        step = max(1, packet.duration or 1)
+        for before, held in enumerate(reversed(self._untimed)):
+            held.dts = packet.dts - before * step
+            if held.pts is None or held.dts > held.pts:
+                raise _CannotCopyError
+        for held in self._untimed:
+            held.stream = self._track
+            self._writer.mux([held])
+        self._untimed.clear()
         self.written = True
 
     def finish(self) -> None:
-        """Packets hold nothing back."""
+        if self._untimed:
+            raise _CannotCopyError
 
 
 class _Pictures:
     """Decoded and encoded again, at the same times."""
 
-    def __init__(self, writer: Mp4Writer, stream: VideoStream, info: VideoInfo) -> None:
-        self._stream = stream
-        self._time_base = stream.time_base or Fraction(1, 90_000)
+    def __init__(self, writer: Mp4Writer, opened: OpenVideo, info: VideoInfo) -> None:
+        self._opened = opened
+        self._time_base = opened.time_base
         rate = info.fps if info.fps > 0 else Fraction(25)
         self._step = max(1, round(1 / (rate * self._time_base)))
         self._track: PictureTrack = writer.picture_track(
             info.width, info.height, self._time_base, rate
         )
-        self._times = PictureTimes(self._step)
+        self._clock = FrameClock(self._step)
         self._early: VideoFrame | None = None
         self.written = False
 
     def take(self, packet: "Packet[Any] | None") -> None:
-        try:
-            frames = self._stream.codec_context.decode(packet)
-        except av.FFmpegError:
-            return  # a damaged piece: the picture before it stays until the next good one
-        for frame in frames:
+        for frame in self._opened.decode(packet):
             self._write(frame)
 
     def _write(self, frame: VideoFrame) -> None:
-        pts = self._times.of(frame)
+        pts = self._clock.ticks(frame)
         if pts < 0:
             self._early = frame  # players know no time before zero
             return

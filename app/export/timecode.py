@@ -19,7 +19,7 @@ _SAME_RATE = 0.0003  # 29.97 and 30 are 0.1 % apart; a file's own average is off
 
 
 @dataclass(frozen=True, slots=True)
-class FrameClock:
+class EditRate:
     """A rate that editors know, and its timecode.
 
     Drop-frame timecode at 29.97 and 59.94, where a timecode without it falls behind the clock by
@@ -30,7 +30,7 @@ class FrameClock:
     rate: Fraction
 
     @classmethod
-    def for_fps(cls, fps: Fraction) -> "FrameClock":
+    def for_fps(cls, fps: Fraction) -> "EditRate":
         """The video's own rate, else the lowest that shows each of its frames for a whole number
         of frames, else (variable rates, very high ones) the nearest that loses least."""
         for rate in STANDARD_RATES:

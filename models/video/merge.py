@@ -51,8 +51,8 @@ def _copy_packets(
 
 
 def _timed(
-    packets: Iterator[Packet[Stream]], index: int
-) -> Iterator[tuple[float, int, Packet[Stream]]]:
+    packets: "Iterator[Packet[Stream]]", index: int
+) -> "Iterator[tuple[float, int, Packet[Stream]]]":
     for packet in packets:
         if packet.dts is not None:
             yield float(packet.dts * packet.time_base), index, packet

@@ -20,3 +20,17 @@ def write_clip(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return path
+
+
+def write_sound(path: Path, seconds: float = 1.0) -> Path:
+    rate = 44100
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=rate, layout="mono")
+        wave = 0.3 * np.sin(np.arange(round(seconds * rate)) * 0.05, dtype=np.float32)
+        for start in range(0, len(wave), 1024):
+            piece = wave[None, start : start + 1024]
+            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = rate, start
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path

@@ -60,8 +60,8 @@ def test_near_duplicates_are_near_and_scenes_are_apart() -> None:
     for copies in (worse, smaller):
         assert np.einsum("td,td->t", emb_TD, ENCODER.encode_frames(copies)).min() > 0.98
     cosines = (emb_TD @ emb_TD.T)[np.triu_indices(40, 1)]
-    assert np.quantile(cosines, 0.95) < 0.8
-    assert np.median(cosines) < 0.5
+    assert np.quantile(cosines, 0.95) < 0.5
+    assert np.median(cosines) < 0.2
 
 
 def test_noise_on_a_blank_wall_is_not_a_picture() -> None:

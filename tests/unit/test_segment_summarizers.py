@@ -96,6 +96,8 @@ def test_key_shots_are_the_shots() -> None:
 
 def test_a_representative_is_typical_and_away_from_the_cut() -> None:
     embeddings = frames_of([20, 20], noise=0.05)
+    embeddings[21] = embeddings[20:].mean(axis=0)  # the most typical of all, but near the cut
+    embeddings[21] /= np.linalg.norm(embeddings[21])
     mixed = embeddings[18] + embeddings[21]
     embeddings[19] = mixed / np.linalg.norm(mixed)  # a cross-fade
     embeddings[27] = frames_of([1], seed=9)[0]  # one black frame

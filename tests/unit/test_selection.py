@@ -36,6 +36,8 @@ def test_knapsack_counts_seconds() -> None:
     lengths = np.diff(edges)
     values = np.arange(20.0) + 1
     assert knapsack(values, lengths, 0.15 * 40.0).tolist() == [17, 18, 19]
+    third = 0.1 + 0.2  # a little more than 0.3
+    assert knapsack([1.0, 1.0, 1.0, 0.5], [third] * 4, 0.9).tolist() == [0, 1, 2]
     assert knapsack([1.0, 1.0], [0.011, 0.02], 0.019).tolist() == []
 
 

@@ -94,6 +94,14 @@ def test_a_still_video_is_one_shot(count: int) -> None:
     assert len(detect_shots(grainy, even(count), count / 2)) == 1
 
 
+def test_something_small_that_moves_is_not_a_cut() -> None:
+    room, person = frames_of([1, 1])
+    place = np.repeat(np.array([0.0, 0.1, 0.05, 0.15, 0.0]), 20)[:, None]
+    embeddings = (room + place * person).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    assert len(detect_shots(embeddings, even(100), 50.0)) == 1
+
+
 def test_a_slow_change_is_divided_into_stretches() -> None:
     angle = np.linspace(0, 2 * np.pi, 400)
     turn = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)

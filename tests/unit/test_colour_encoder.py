@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.colour_encoder import ColourEncoder
+from models.colour_encoder import CANVAS_PX, ColourEncoder, _shrink
 from models.types import Pixels
 
 ENCODER = ColourEncoder()
@@ -80,3 +80,18 @@ def test_sees_layout_colour_and_brightness(change: str) -> None:
     }[change]
     pair = ENCODER.encode_frames(np.stack([frame, other]))
     assert pair[0] @ pair[1] < 0.9
+
+
+@pytest.mark.parametrize("shape", [(224, 398), (398, 224), (63, 97), (20, 20), (1, 5)])
+def test_shrinks_by_area(shape: tuple[int, int]) -> None:
+    """Against enlarging without interpolation and averaging exactly."""
+    frames = np.random.default_rng(2).integers(0, 256, (2, *shape, 3), dtype=np.uint8)
+    small = _shrink(frames)
+    assert small.mean(axis=(1, 2)) == pytest.approx(frames.mean(axis=(1, 2)) / 255, abs=0.01)
+    block = max(1, shape[0] // CANVAS_PX)
+    rows = shape[0] // block
+    whole = frames[:, : rows * block] / 255
+    down = whole.mean(axis=(2, 3)).reshape(2, rows, block).mean(axis=2)
+    for profile, axis in ((down, 2), (whole.mean(axis=(1, 3)), 1)):
+        fine = np.repeat(profile, CANVAS_PX, axis=1).reshape(2, CANVAS_PX, -1).mean(axis=2)
+        assert small.mean(axis=(axis, 3)) == pytest.approx(fine, abs=1e-4)

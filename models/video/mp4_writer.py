@@ -23,6 +23,9 @@ from models.video.picture import clockwise_turn
 
 AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 FALLBACK_RATE_HZ = 48000
+# The index first, so that a player can begin before it has read everything. A track's start is kept
+# in the movie's own clock, which would count whole milliseconds.
+MUXER_OPTIONS = {"movflags": "+faststart", "movie_timescale": "90000"}
 KEY_FRAME_EVERY_S = 2.0  # players decode from a key frame on every seek
 _UNSPECIFIED = 2
 _BT709 = 1
@@ -195,9 +198,7 @@ class Mp4Writer:
         os.close(handle)
         self._partial = Path(name)
         try:
-            self.container = av.open(
-                f"file:{name}", "w", format="mp4", options={"movflags": "+faststart"}
-            )
+            self.container = av.open(f"file:{name}", "w", format="mp4", options=MUXER_OPTIONS)
         except BaseException:
             self._partial.unlink(missing_ok=True)
             raise

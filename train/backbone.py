@@ -1,0 +1,356 @@
+"""The compact backbone: a small network that learns to see what its teacher sees.
+
+    python -m train.backbone fit|test --config train/configs/backbone.yaml [--resume]
+
+The student sees the same crop as the teacher did; pairs are mixed (mixup), and the teacher's
+answers with them. Three losses: the angle between student's and teacher's standardized pooled
+features, the divergence of the classes that the teacher's own classifier reads from both, and the
+angle between local features, cell by cell, which tells where in the picture things are.
+"""
+
+import copy
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.backbones import BackboneShape, CompactBackbone
+from models.device import free_threads
+from train import fitting
+from train.data.distillation import Batch, DistillationData, DistillationModule
+from train.data.teacher_views import TeacherSpace, open_teacher_space
+
+WATCHED = "val/cosine"
+NEIGHBOURS = 15
+NEIGHBOUR_TEMPERATURE = 0.07
+
+
+@dataclass(frozen=True, slots=True)
+class LearningConfig:
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.03
+    warmup_steps: int = 300
+    final_share: float = 0.01  # of the learning rate, at the end of the cosine
+    class_weight: float = 0.5
+    class_temperature: float = 2.0
+    map_weight: float = 0.5
+    mixup_share: float = 0.5  # of the batches
+    average_decay: float = 0.998
+
+    def check(self) -> None:
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning.learning_rate is above 0, received {self.learning_rate}")
+        for name in ("mixup_share", "average_decay", "final_share"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"learning.{name} is from 0 to 1, received {value}")
+        for name in ("class_weight", "map_weight", "weight_decay", "warmup_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"learning.{name} is not negative, received {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneConfig:
+    model: BackboneShape
+    run: fitting.RunConfig
+    data: DistillationData = field(default_factory=DistillationData)
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    # (share of the schedule, side in pixels): small pictures first, for speed.
+    sides_px: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 128)])
+    validation_side_px: int = 128
+    seed: int = 0
+
+    def check(self) -> None:
+        self.run.check()
+        self.data.check()
+        self.learning.check()
+        shares = [share for share, _ in self.sides_px]
+        if not shares or shares[0] != 0 or shares != sorted(shares):
+            raise ValueError(f"sides_px begins at 0 and rises, received {self.sides_px}")
+        if any(side < 32 for _, side in self.sides_px) or self.validation_side_px < 32:
+            raise ValueError(f"sides_px are at least 32 px, received {self.sides_px}")
+
+    def side_px_at(self, progress: float) -> int:
+        return [side for share, side in self.sides_px if share <= progress][-1]
+
+
+class Distillation(lightning.LightningModule):
+    """The student, a slow average of it (the one that is kept), and the teacher's classifier."""
+
+    mean: Tensor
+    std: Tensor
+    class_weights: Tensor
+
+    def __init__(
+        self, config: BackboneConfig, teacher: TeacherSpace, deadline_s: float | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.student = CompactBackbone(config.model)
+        cast(Any, self.student).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.student).requires_grad_(False).eval()
+        self.map_head = nn.Conv2d(self.student.map_dim, teacher.map_basis.shape[1], 1)
+        self.pooled_scale = teacher.pooled_scale
+        self.register_buffer("mean", torch.from_numpy(teacher.mean), persistent=False)
+        self.register_buffer("std", torch.from_numpy(teacher.std), persistent=False)
+        weights = torch.from_numpy(teacher.class_weights)
+        self.register_buffer("class_weights", weights, persistent=False)
+        self.deadline_s = deadline_s
+        self.started_s = time.time()
+        self.total_steps = config.run.max_rounds * config.data.batches_per_round
+        self._seen: list[dict[str, Tensor]] = []
+
+    @property
+    def progress(self) -> float:
+        """How much of the schedule is over: by steps, or by the clock where that is further."""
+        done = self.global_step / self.total_steps
+        if self.deadline_s is not None:
+            spent_s = time.time() - self.started_s
+            done = max(done, spent_s / max(self.deadline_s - self.started_s, 1.0))
+        return min(done, 1.0)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["started_s"] = self.started_s
+        checkpoint["backbone_shape"] = dataclasses.asdict(self.config.model)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.started_s = checkpoint["started_s"]
+
+    def standardized(self, batch: Batch) -> Tensor:
+        return (batch["pooled"].float() * self.pooled_scale - self.mean) / self.std
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        learning = self.config.learning
+        pixels = as_input(batch["pixels"])
+        target, maps = self.standardized(batch), batch["maps"].float().permute(0, 3, 1, 2)
+        random = np.random.default_rng([self.config.seed, 11, self.global_step, self.global_rank])
+        if random.random() < learning.mixup_share:
+            share = float(random.uniform(0.0, 0.5))
+            pixels, target, maps = (
+                part.lerp(part.flip(0), share) for part in (pixels, target, maps)
+            )
+        trunk_map = self.student.forward_map(pixels)
+        features = self.student.pool(trunk_map).float()
+        angle = 1 - functional.cosine_similarity(features, target).mean()
+        classes = self.class_divergence(features, target)
+        cells = self.map_head(trunk_map).float()
+        if cells.shape[-1] != maps.shape[-1]:
+            maps = functional.interpolate(maps, cells.shape[-2:], mode="bilinear")
+        local = 1 - functional.cosine_similarity(cells, maps).mean()
+        loss = angle + learning.class_weight * classes + learning.map_weight * local
+        figures = {"loss": loss, "angle": angle, "classes": classes, "local": local}
+        self.log_dict({f"train/{name}": value for name, value in figures.items()}, on_epoch=True)
+        return loss
+
+    def logits(self, standardized: Tensor) -> Tensor:
+        return (standardized * self.std + self.mean) @ self.class_weights.T
+
+    def class_divergence(self, features: Tensor, target: Tensor) -> Tensor:
+        heat = self.config.learning.class_temperature
+        ours = functional.log_softmax(self.logits(features) / heat, dim=1)
+        theirs = functional.log_softmax(self.logits(target) / heat, dim=1)
+        return heat * functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        decay = min(
+            self.config.learning.average_decay, (1 + self.global_step) / (10 + self.global_step)
+        )
+        with torch.no_grad():
+            pairs = zip(
+                self.average.state_dict().values(), self.student.state_dict().values(), strict=True
+            )
+            for slow, fast in pairs:
+                if slow.is_floating_point():
+                    slow.lerp_(fast.to(slow.dtype), 1 - decay)
+                else:
+                    slow.copy_(fast)
+
+    def configure_optimizers(self) -> Any:
+        learning = self.config.learning
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": learning.weight_decay},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=learning.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_share)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _rate_share(self, step: int) -> float:
+        learning = self.config.learning
+        warm = min(1.0, (step + 1) / max(learning.warmup_steps, 1))
+        progress = self.progress if self._trainer is not None else 0.0
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        return warm * (learning.final_share + (1 - learning.final_share) * cosine)
+
+    def validation_step(self, batch: Batch, number: int) -> None:
+        features = self.average(as_input(batch["pixels"])).float()
+        target = self.standardized(batch)
+        ours, theirs = self.logits(features).argmax(1), self.logits(target).argmax(1)
+        self._seen.append(
+            {
+                "features": functional.normalize(features),
+                "cosine": functional.cosine_similarity(features, target),
+                "agreement": (ours == theirs).float(),
+                "label": batch["label"],
+                "held_out": batch["held_out"],
+            }
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        seen = {name: torch.cat([part[name] for part in self._seen]) for name in self._seen[0]}
+        self._seen.clear()
+        held_out, labelled = seen["held_out"], seen["label"] >= 0
+        figures = {
+            "cosine": seen["cosine"][held_out].mean(),
+            "teacher_agreement": seen["agreement"][held_out].mean(),
+            "stills_neighbours": neighbour_accuracy(
+                seen["features"], seen["label"], labelled & ~held_out, labelled & held_out
+            ),
+        }
+        self.log_dict({f"val/{name}": value for name, value in figures.items()}, sync_dist=True)
+        shown = " ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        if self.trainer.is_global_zero:
+            print(
+                f"{time.strftime('%H:%M:%S', time.gmtime())} round {self.current_epoch} "
+                f"step {self.global_step} progress {self.progress:.3f} {shown}",
+                flush=True,
+            )
+
+    def test_step(self, batch: Batch, number: int) -> None:
+        self.validation_step(batch, number)
+
+    def on_test_epoch_end(self) -> None:
+        self.on_validation_epoch_end()
+
+
+def as_input(pixels: Tensor) -> Tensor:
+    """u8 [B, H, W, 3] to float [B, 3, H, W] in [0, 1], channels last in memory."""
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
+def neighbour_accuracy(features: Tensor, labels: Tensor, known: Tensor, asked: Tensor) -> Tensor:
+    """Share of `asked` whose nearest `known` pictures vote for their class; 0 without any."""
+    if not bool(known.any()) or not bool(asked.any()):
+        return torch.zeros(())
+    # Held-out photographs are shifted by the mean of the known ones, as any probe would do.
+    centre = features[known].mean(0)
+    known_features = functional.normalize(features[known] - centre)
+    asked_features = functional.normalize(features[asked] - centre)
+    near, which = (asked_features @ known_features.T).topk(min(NEIGHBOURS, int(known.sum())))
+    votes = torch.zeros(len(asked_features), int(labels.max()) + 1, device=features.device)
+    votes.scatter_add_(1, labels[known][which], (near / NEIGHBOUR_TEMPERATURE).exp())
+    return (votes.argmax(1) == labels[asked]).float().mean()
+
+
+class Plan(Callback):
+    """Sets resolution and threads of the coming round; ends the run when the schedule is over."""
+
+    def __init__(self) -> None:
+        self._round_started_s = 0.0
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        run = cast(Distillation, module).config.run
+        if module.device.type == "cpu":
+            torch.set_num_threads(run.threads or free_threads())
+        self._round_started_s = time.time()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        model, data = cast(Distillation, module), cast(Any, trainer).datamodule
+        data.side_px = model.config.side_px_at(model.progress)
+        taken_s = time.time() - self._round_started_s
+        pictures = model.config.data.batch_size * model.config.data.batches_per_round
+        model.log("train/pictures_per_s", pictures / taken_s)
+        print(
+            f"{time.strftime('%H:%M:%S', time.gmtime())} round {trainer.current_epoch} "
+            f"step {trainer.global_step} progress {model.progress:.3f} "
+            f"loss {float(trainer.callback_metrics['train/loss']):.3f} "
+            f"angle {float(trainer.callback_metrics['train/angle']):.3f} "
+            f"{pictures / taken_s:.0f} pictures/s, {torch.get_num_threads()} threads",
+            flush=True,
+        )
+        if model.progress >= 1.0:
+            trainer.should_stop = True
+
+
+def load_config(path: Path, settings: Sequence[str] = ()) -> BackboneConfig:
+    values = fitting.set_keys(fitting.load_yaml(path), settings)
+    config = fitting.read_config(BackboneConfig, values)
+    config.check()
+    return config
+
+
+def fit(config: BackboneConfig, *, resume: bool) -> Distillation:
+    lightning.seed_everything(config.seed, verbose=False)
+    model, data, trainer = assemble(config)
+    last = fitting.last_checkpoint(config.run)
+    if resume:
+        if not last.is_file():
+            raise ValueError(f"--resume needs {last}, which is not there")
+        state = torch.load(last, map_location="cpu", weights_only=False)
+        model.started_s, steps = state["started_s"], state["global_step"]
+        done = steps / model.total_steps
+        if model.deadline_s is not None:
+            spent_s = time.time() - model.started_s
+            done = max(done, spent_s / max(model.deadline_s - model.started_s, 1.0))
+        data.side_px = config.side_px_at(min(done, 1.0))
+    trainer.fit(model, data, ckpt_path=last if resume else None, weights_only=False)
+    return model
+
+
+def assemble(
+    config: BackboneConfig,
+) -> tuple[Distillation, DistillationModule, lightning.Trainer]:
+    teacher = open_teacher_space(Path(config.data.cache_dir) / "views")
+    model = Distillation(config, teacher, fitting.deadline_s(config.run))
+    data = DistillationModule(
+        config.data,
+        seed=config.seed,
+        side_px=config.side_px_at(0.0),
+        validation_side_px=config.validation_side_px,
+    )
+    trainer = fitting.build_trainer(config.run, watch=WATCHED, mode="max", callbacks=[Plan()])
+    return model, data, trainer
+
+
+def test(config: BackboneConfig) -> dict[str, float]:
+    """The validation figures of the last checkpoint."""
+    model, data, trainer = assemble(config)
+    last = fitting.last_checkpoint(config.run)
+    if not last.is_file():
+        raise ValueError(f"test needs {last}, which is not there: fit first")
+    results = trainer.test(model, data, ckpt_path=last, verbose=False, weights_only=False)
+    return {name: float(value) for name, value in results[0].items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    flags = fitting.parse_flags("backbone", arguments)
+    try:
+        config = load_config(flags.config, flags.settings)
+        if flags.action == "fit":
+            fit(config, resume=flags.resume)
+        else:
+            test(config)
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -86,11 +86,11 @@ def shown_name(path: Path, name: str | None) -> str:
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
-def free_threads() -> int:
-    """How many processor cores this process may use."""
+def decoder_threads() -> int:
+    """As many threads as cores, and one more: then none idles while a frame is converted."""
     if hasattr(os, "sched_getaffinity"):
-        return max(1, min(len(os.sched_getaffinity(0)), MAX_THREADS))
-    return max(1, min(os.cpu_count() or 1, MAX_THREADS))
+        return min(len(os.sched_getaffinity(0)) + 1, MAX_THREADS)
+    return min((os.cpu_count() or 1) + 1, MAX_THREADS)
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def open_video(
                 other.discard = Discard.all
         context = stream.codec_context
         context.thread_type = "AUTO"
-        context.thread_count = threads or free_threads()
+        context.thread_count = threads or decoder_threads()
         context.options = {"max_pixels": str(MAX_PIXELS), **(decoder_options or {})}
         yield OpenVideo(container, stream, time_base, _has_audio(container))
 

@@ -10,6 +10,7 @@ from enum import Enum
 
 from av.video.stream import VideoStream
 
+from models.video.av1 import UnreferencedFrames
 from models.video.opening import VideoPacket
 
 # No picture header starts later than this; the slices behind it may be large.
@@ -29,7 +30,7 @@ class PacketReader:
 
     def __init__(self, stream: VideoStream) -> None:
         context = stream.codec_context
-        self._codec = context.name
+        self._codec = context.codec.canonical_name
         extra = context.extradata or b""
         self._length_size = 0  # 0: start codes
         if self._codec == "h264" and len(extra) > 4 and extra[0] == 1:
@@ -37,6 +38,7 @@ class PacketReader:
         elif self._codec == "hevc" and len(extra) > 21 and (extra[0] == 1 or extra[2] > 1):
             self._length_size = (extra[21] & 3) + 1
         self._highest_layer = 0
+        self._av1 = UnreferencedFrames(extra) if self._codec == "av1" else None
 
     def start(self, packet: VideoPacket) -> Start:
         """How decoding can begin at this packet."""
@@ -53,6 +55,10 @@ class PacketReader:
     def is_hidden(self, packet: VideoPacket) -> bool:
         """Whether decoding the packet gives no picture to show (VP8 sends such ones apart)."""
         return self._codec == "vp8" and packet.size > 0 and not memoryview(packet)[0] & 0x10
+
+    def is_unreferenced(self, packet: VideoPacket) -> bool:
+        """Whether no other picture needs this one, for decoders that do not see to that."""
+        return self._av1 is not None and self._av1.holds(memoryview(packet))
 
     def may_drop(self, packet: VideoPacket) -> bool:
         """Whether "nothing refers to this" can be believed where the packet says so.

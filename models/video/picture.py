@@ -60,9 +60,11 @@ class PictureMaker:
         """
         turn = clockwise_turn(frame)
         width, height = (self.height, self.width) if turn % 180 else (self.width, self.height)
+        shrinks = 2 * width <= frame.width and 2 * height <= frame.height
+        filter_ = Interpolation.AREA if shrinks else Interpolation.BICUBIC
         try:
             rgb = self._reformatter.reformat(
-                frame, width, height, "rgb24", interpolation=Interpolation.BICUBIC, threads=1
+                frame, width, height, "rgb24", interpolation=filter_, threads=1
             )
         except DAMAGE:
             return False

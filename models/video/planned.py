@@ -218,6 +218,8 @@ class PlannedDecoder:
             yield from self._decode(self._pending.popleft()[0], wanted=True)
 
     def _decode(self, packet: VideoPacket, *, wanted: bool) -> list[VideoFrame]:
+        if not wanted and self._reader.is_unreferenced(packet):
+            return []
         may_drop = self._reader.may_drop(packet)
         self._context.skip_frame = "NONREF" if may_drop and not wanted else "DEFAULT"
         return self._video.decode(packet)

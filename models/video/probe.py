@@ -50,7 +50,7 @@ def probe(path: Path, *, name: str | None = None, content_hash: str = "") -> Vid
             height=height,
             rotation=turn,
             has_audio=video.has_audio,
-            codec=stream.codec_context.name,
+            codec=stream.codec_context.codec.canonical_name,
             start_s=start_s,
             coded_width=frame.width,
             coded_height=frame.height,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.media import make_kind, real_videos
+from tests.media import cached_kind, real_videos
 
 COPIES = int(os.environ.get("FRAMESCRY_DAMAGED", "60"))
 LONGEST_S = 10.0
@@ -84,7 +84,7 @@ def worker() -> Iterator[Worker]:
 @pytest.mark.timeout(max(120, COPIES * 3))
 def test_a_damaged_video_gives_frames_or_one_sentence(tmp_path: Path, worker: Worker) -> None:
     sources = [path for path in real_videos() if path.stat().st_size < LARGEST_BYTES]
-    sources += [make_kind(name, tmp_path) for name in MADE]
+    sources += [cached_kind(name) for name in MADE]
     wrong = []
     outcomes: dict[str, int] = {}
     for seed in range(COPIES):

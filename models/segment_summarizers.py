@@ -22,6 +22,8 @@ SEGMENT_S = 2.0  # four frames at the usual two a second
 LONGEST_SHOT_S = 60.0
 # Of a shot's frames, this share at either end is kept from standing for it: cuts fade and blur.
 MARGIN_SHARE = 0.15
+# How much likeness to its own shot counts beside unlikeness to the video in choosing its frame.
+OWN_SHOT = 0.5
 # Below this squared distance two pictures are the same but for compression.
 SAME_PICTURE = 0.01
 
@@ -209,7 +211,13 @@ def _unit_means(embeddings: Floats, firsts: Indices) -> Floats:
 
 
 def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indices:
-    """Of each shot, the frame nearest its mean, away from the cuts and from sudden change."""
+    """Of each shot, the frame that shows most of what the shot is and the rest of the video is not.
+
+    Near the shot's mean and far from the video's: before a still camera the empty scene is typical
+    of every shot, and the person who walks through is what tells one from the other. Frames next
+    to cuts and in sudden change are left aside.
+    """
+    ordinary = embeddings @ embeddings.mean(axis=0)
     steps = np.zeros(len(embeddings) + 1)
     steps[1:-1] = ((embeddings[1:] - embeddings[:-1]) ** 2).sum(axis=1)
     unrest = np.maximum(steps[:-1], steps[1:])
@@ -219,8 +227,9 @@ def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indi
         # From three frames up there is a frame that is not next to a cut.
         margin = min(max(1, round(MARGIN_SHARE * (end - first))), (end - first - 1) // 2)
         inner = slice(first + margin, end - margin)
-        nearness = embeddings[inner] @ means[at] - 0.1 * unrest[inner]
-        chosen[at] = inner.start + int(nearness.argmax())
+        own = OWN_SHOT * (embeddings[inner] @ means[at])
+        telling = own - ordinary[inner] - 0.1 * unrest[inner]
+        chosen[at] = inner.start + int(telling.argmax())
     return chosen
 
 

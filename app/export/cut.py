@@ -251,8 +251,14 @@ class _SpanSound:
         """To a place at or before the time; to the very start for -inf."""
         time_base = float(self._stream.time_base or 1)
         lowest_s = min((self._stream.start_time or 0) * time_base, 0.0)
-        target = round(max(time_s, lowest_s) / time_base)
-        self._container.seek(target, stream=self._stream)
+        try:
+            # what primes the decoder lies before the sound's own start
+            self._seek_to(max(time_s, lowest_s - SOUND_LEAD_S) / time_base)
+        except DAMAGE:
+            self._seek_to(max(time_s, lowest_s) / time_base)
+
+    def _seek_to(self, ticks: float) -> None:
+        self._container.seek(round(ticks), stream=self._stream)
 
     def advance(self, time_s: float) -> None:
         """Writes what sounds up to this time of the cut."""

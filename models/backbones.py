@@ -1,10 +1,21 @@
 """Compact backbones: pictures to features, built from a checkpoint's own description."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from models.checkpoint import Checkpoint, load_weights, read_checkpoint
+from models.device import torch_device
+from models.errors import CheckpointError
+from models.squash import squash_all
+from models.types import Floats, Pixels
+
+KIND = "backbone"
+CHUNK_FRAMES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +67,56 @@ class CompactBackbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.pool(self.forward_map(pixels))
+
+
+class BackboneEncoder:
+    """A backbone from its checkpoint folder, run by torch. Implements protocols.FrameEncoder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises CheckpointError where the folder cannot be used."""
+        checkpoint = read_checkpoint(folder, kind=KIND)
+        self.name = checkpoint.name
+        self.weights_hash: str | None = checkpoint.weights_hash
+        self.metrics = checkpoint.metrics
+        self.side_px = int(checkpoint.preprocessing["side_px"])
+        self.short_side_px = self.side_px
+        self.network = build_network(checkpoint)
+        self.dim = self.network.shape.feature_dim
+        self._device = torch_device()
+        self.network.to(self._device).eval()
+
+    def features(self, frames: Pixels) -> Floats:
+        """u8 RGB [T, H, W, 3] -> float32 [T, D] in the space of the teacher, any length."""
+        if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
+            raise ValueError(f"frames are u8 [T, H, W, 3], received {frames.dtype} {frames.shape}")
+        features_TD = np.empty((len(frames), self.dim), np.float32)
+        on_gpu = self._device == "cuda"
+        for start in range(0, len(frames), CHUNK_FRAMES):
+            rows = slice(start, start + CHUNK_FRAMES)
+            squashed = squash_all(frames[rows], self.side_px)
+            pixels = torch.from_numpy(squashed).to(self._device).permute(0, 3, 1, 2).float() / 255
+            with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+                features_TD[rows] = self.network(pixels).float().cpu().numpy()
+        return features_TD
+
+    def encode_frames(self, frames: Pixels) -> Floats:
+        """u8 RGB [T, H, W, 3] -> float32 [T, D], each row of length one."""
+        features_TD = self.features(frames)
+        lengths = np.linalg.norm(features_TD, axis=1, keepdims=True)
+        return np.asarray(features_TD / np.maximum(lengths, 1e-6), np.float32)
+
+
+def build_network(checkpoint: Checkpoint) -> CompactBackbone:
+    """The network that the checkpoint describes, with its weights.
+
+    Raises:
+        CheckpointError: this program does not know the architecture, or the weights do not fit.
+    """
+    try:
+        network = CompactBackbone(BackboneShape(**checkpoint.architecture))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."
+        ) from error
+    load_weights(checkpoint, network)
+    return network

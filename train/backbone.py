@@ -28,12 +28,11 @@ from torch.nn import functional
 from models.backbones import BackboneShape, CompactBackbone
 from models.device import free_threads
 from train import fitting
+from train.comparison import Comparison, TeacherReader
 from train.data.distillation import Batch, DistillationData, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
 
 WATCHED = "val/cosine"
-NEIGHBOURS = 15
-NEIGHBOUR_TEMPERATURE = 0.07
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +87,28 @@ class BackboneConfig:
 class Distillation(lightning.LightningModule):
     """The student, a slow average of it (the one that is kept), and the teacher's classifier."""
 
-    mean: Tensor
-    std: Tensor
-    class_weights: Tensor
-
     def __init__(
-        self, config: BackboneConfig, teacher: TeacherSpace, deadline_s: float | None = None
+        self, config: BackboneConfig, space: TeacherSpace, deadline_s: float | None = None
     ) -> None:
         super().__init__()
         self.config = config
         self.student = CompactBackbone(config.model)
         cast(Any, self.student).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.student).requires_grad_(False).eval()
-        self.map_head = nn.Conv2d(self.student.map_dim, teacher.map_basis.shape[1], 1)
-        self.pooled_scale = teacher.pooled_scale
-        self.register_buffer("mean", torch.from_numpy(teacher.mean), persistent=False)
-        self.register_buffer("std", torch.from_numpy(teacher.std), persistent=False)
-        weights = torch.from_numpy(teacher.class_weights)
-        self.register_buffer("class_weights", weights, persistent=False)
+        self.map_head = nn.Conv2d(self.student.map_dim, space.map_basis.shape[1], 1)
+        self.teacher = TeacherReader(space)
         self.deadline_s = deadline_s
         self.started_s = time.time()
         self.total_steps = config.run.max_rounds * config.data.batches_per_round
-        self._seen: list[dict[str, Tensor]] = []
+        self._comparison = Comparison(self.teacher)
 
     @property
     def progress(self) -> float:
+        return self.progress_at(self.global_step)
+
+    def progress_at(self, step: int) -> float:
         """How much of the schedule is over: by steps, or by the clock where that is further."""
-        done = self.global_step / self.total_steps
+        done = step / self.total_steps
         if self.deadline_s is not None:
             spent_s = time.time() - self.started_s
             done = max(done, spent_s / max(self.deadline_s - self.started_s, 1.0))
@@ -127,13 +121,10 @@ class Distillation(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.started_s = checkpoint["started_s"]
 
-    def standardized(self, batch: Batch) -> Tensor:
-        return (batch["pooled"].float() * self.pooled_scale - self.mean) / self.std
-
     def training_step(self, batch: Batch, number: int) -> Tensor:
         learning = self.config.learning
         pixels = as_input(batch["pixels"])
-        target, maps = self.standardized(batch), batch["maps"].float().permute(0, 3, 1, 2)
+        target, maps = self.teacher.standardized(batch), batch["maps"].float().permute(0, 3, 1, 2)
         random = np.random.default_rng([self.config.seed, 11, self.global_step, self.global_rank])
         if random.random() < learning.mixup_share:
             share = float(random.uniform(0.0, 0.5))
@@ -153,13 +144,10 @@ class Distillation(lightning.LightningModule):
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, on_epoch=True)
         return loss
 
-    def logits(self, standardized: Tensor) -> Tensor:
-        return (standardized * self.std + self.mean) @ self.class_weights.T
-
     def class_divergence(self, features: Tensor, target: Tensor) -> Tensor:
         heat = self.config.learning.class_temperature
-        ours = functional.log_softmax(self.logits(features) / heat, dim=1)
-        theirs = functional.log_softmax(self.logits(target) / heat, dim=1)
+        ours = functional.log_softmax(self.teacher.logits(features) / heat, dim=1)
+        theirs = functional.log_softmax(self.teacher.logits(target) / heat, dim=1)
         return heat * functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -198,31 +186,14 @@ class Distillation(lightning.LightningModule):
         cosine = 0.5 * (1 + math.cos(math.pi * progress))
         return warm * (learning.final_share + (1 - learning.final_share) * cosine)
 
+    def on_validation_epoch_start(self) -> None:
+        self._comparison = Comparison(self.teacher)
+
     def validation_step(self, batch: Batch, number: int) -> None:
-        features = self.average(as_input(batch["pixels"])).float()
-        target = self.standardized(batch)
-        ours, theirs = self.logits(features).argmax(1), self.logits(target).argmax(1)
-        self._seen.append(
-            {
-                "features": functional.normalize(features),
-                "cosine": functional.cosine_similarity(features, target),
-                "agreement": (ours == theirs).float(),
-                "label": batch["label"],
-                "held_out": batch["held_out"],
-            }
-        )
+        self._comparison.add(self.average(as_input(batch["pixels"])).float(), batch)
 
     def on_validation_epoch_end(self) -> None:
-        seen = {name: torch.cat([part[name] for part in self._seen]) for name in self._seen[0]}
-        self._seen.clear()
-        held_out, labelled = seen["held_out"], seen["label"] >= 0
-        figures = {
-            "cosine": seen["cosine"][held_out].mean(),
-            "teacher_agreement": seen["agreement"][held_out].mean(),
-            "stills_neighbours": neighbour_accuracy(
-                seen["features"], seen["label"], labelled & ~held_out, labelled & held_out
-            ),
-        }
+        figures = self._comparison.figures()
         self.log_dict({f"val/{name}": value for name, value in figures.items()}, sync_dist=True)
         shown = " ".join(f"{name} {value:.3f}" for name, value in figures.items())
         if self.trainer.is_global_zero:
@@ -231,6 +202,9 @@ class Distillation(lightning.LightningModule):
                 f"step {self.global_step} progress {self.progress:.3f} {shown}",
                 flush=True,
             )
+
+    def on_test_epoch_start(self) -> None:
+        self.on_validation_epoch_start()
 
     def test_step(self, batch: Batch, number: int) -> None:
         self.validation_step(batch, number)
@@ -242,20 +216,6 @@ class Distillation(lightning.LightningModule):
 def as_input(pixels: Tensor) -> Tensor:
     """u8 [B, H, W, 3] to float [B, 3, H, W] in [0, 1], channels last in memory."""
     return pixels.permute(0, 3, 1, 2).float() / 255
-
-
-def neighbour_accuracy(features: Tensor, labels: Tensor, known: Tensor, asked: Tensor) -> Tensor:
-    """Share of `asked` whose nearest `known` pictures vote for their class; 0 without any."""
-    if not bool(known.any()) or not bool(asked.any()):
-        return torch.zeros(())
-    # Held-out photographs are shifted by the mean of the known ones, as any probe would do.
-    centre = features[known].mean(0)
-    known_features = functional.normalize(features[known] - centre)
-    asked_features = functional.normalize(features[asked] - centre)
-    near, which = (asked_features @ known_features.T).topk(min(NEIGHBOURS, int(known.sum())))
-    votes = torch.zeros(len(asked_features), int(labels.max()) + 1, device=features.device)
-    votes.scatter_add_(1, labels[known][which], (near / NEIGHBOUR_TEMPERATURE).exp())
-    return (votes.argmax(1) == labels[asked]).float().mean()
 
 
 class Plan(Callback):
@@ -303,12 +263,8 @@ def fit(config: BackboneConfig, *, resume: bool) -> Distillation:
         if not last.is_file():
             raise ValueError(f"--resume needs {last}, which is not there")
         state = torch.load(last, map_location="cpu", weights_only=False)
-        model.started_s, steps = state["started_s"], state["global_step"]
-        done = steps / model.total_steps
-        if model.deadline_s is not None:
-            spent_s = time.time() - model.started_s
-            done = max(done, spent_s / max(model.deadline_s - model.started_s, 1.0))
-        data.side_px = config.side_px_at(min(done, 1.0))
+        model.started_s = state["started_s"]
+        data.side_px = config.side_px_at(model.progress_at(state["global_step"]))
     trainer.fit(model, data, ckpt_path=last if resume else None, weights_only=False)
     return model
 

@@ -332,11 +332,11 @@ def test_a_killed_parent_takes_the_download_with_it(site: Site, inside: Settings
         " allow_private_addresses=True), ignore_progress, never_stop)\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", code, site.address + "/slow.mp4", str(inside.data_dir)]
+        [sys.executable, "-c", code, site.address + "/stuck.mp4", str(inside.data_dir)]
     )
     try:
         give_up = time.monotonic() + 30.0
-        while "/slow.mp4" not in site.asked and time.monotonic() < give_up:
+        while "/stuck.mp4" not in site.asked and time.monotonic() < give_up:
             time.sleep(0.05)
         workers = psutil.Process(parent.pid).children(recursive=True)
     finally:

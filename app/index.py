@@ -1,15 +1,11 @@
 """What is kept of a video once it was looked at: times, embeddings and small pictures, on disk.
 
-One folder per (content hash, encoder and its weights, sampling). A folder is written beside its
-final name and renamed when whole, so a reader sees all of it or nothing; a writer holds a lock that
-the system drops if it dies, so what it left can be told from what is still being written.
+One folder per (content hash, encoder and its weights, sampling). A folder is written elsewhere and
+renamed when whole, so a reader sees all of it or nothing, whenever a process is killed.
 """
 
-import fcntl
 import json
 import os
-import secrets
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +16,8 @@ from typing import IO, Self, overload
 
 import numpy as np
 
+from app.locks import open_lock, try_lock
+from app.scratch import Scratch, private_folder, sweep
 from models.types import Floats, FrameBatch, Halves, Pixels, Times
 
 FORMAT = 1
@@ -124,11 +122,10 @@ class IndexWriter:
 
     def __init__(self, key: IndexKey, root: Path) -> None:
         self.key = key
-        self._final = root / key.folder
-        self._folder = root / f".writing-{os.getpid()}-{secrets.token_hex(4)}"
-        self._folder.mkdir(parents=True)
-        self._lock = (self._folder / "lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._root = root
+        self._scratch = Scratch(root)
+        self._folder = self._scratch.path / "index"
+        self._folder.mkdir()
         self._pictures: IO[bytes] = (self._folder / "thumbnails.bin").open("wb")
         self._times: list[Times] = []
         self._embeddings: list[Halves] = []
@@ -141,8 +138,7 @@ class IndexWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         self._pictures.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._lock.close()
+        self._scratch.remove()
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -174,17 +170,17 @@ class IndexWriter:
         for path in self._folder.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        (self._folder / "lock").unlink()
-        self._final.parent.mkdir(parents=True, exist_ok=True)
+        final = self._root / self.key.folder
+        private_folder(final.parent)
         try:
-            self._folder.rename(self._final)
+            self._folder.rename(final)
         except OSError:
             # Another process was first, and same key means same content; or what stands there is
             # from a damaged disk, and then ours replaces it.
-            if read_index(self._final, self.key) is None:
-                _remove_folder(self._final)
-                self._folder.rename(self._final)
-        index = read_index(self._final, self.key)
+            if read_index(final, self.key) is None:
+                _remove_folder(final, self._root)
+                self._folder.rename(final)
+        index = read_index(final, self.key)
         return index if index is not None else self.snapshot()
 
     def _arrays(self) -> tuple[Times, Halves]:
@@ -209,36 +205,31 @@ class IndexStore:
         return index
 
     def writer(self, key: IndexKey) -> IndexWriter:
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return IndexWriter(key, self._root)
 
     @contextmanager
     def try_building(self, key: IndexKey) -> Iterator[bool]:
         """True if this caller may build the index, False while another one is at it."""
         locks = self._root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (locks / key.folder.replace("/", "-")).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        private_folder(locks)
+        lock = open_lock(locks / key.folder.replace("/", "-"))
+        try:
+            yield try_lock(lock)
+        finally:
+            os.close(lock)
 
     def evict(self) -> None:
         """Removes what dead writers left, then the least recently read until all of it fits."""
         if not self._root.is_dir():
             return
-        for folder in self._root.glob(".writing-*"):
-            if _is_abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+        sweep(self._root)
         found = [(_read_at(folder), _size_bytes(folder), folder)
                  for folder in self._root.glob("[!.]*/*")]  # fmt: skip
         excess = sum(size for _, size, _ in found) - self._capacity_bytes
         for read_at, size, folder in sorted(found):
             if excess <= 0 or time.time() - read_at < RECENT_S:
                 break
-            _remove_folder(folder)
+            _remove_folder(folder, self._root)
             with suppress(OSError):  # other indexes of the same video stay
                 folder.parent.rmdir()
             excess -= size
@@ -275,27 +266,10 @@ def to_thumbnail(frame: Pixels) -> bytes:
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 78])[1])
 
 
-def _is_abandoned(folder: Path) -> bool:
-    """A living writer holds the lock in its folder; the system drops it when the writer dies."""
-    try:
-        with (folder / "lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # No lock yet or no longer: the writer is between two steps, or died there long ago.
-        return time.time() - _read_at(folder) > RECENT_S
-    return time.time() - _read_at(folder) > 1.0
-
-
-def _remove_folder(folder: Path) -> None:
+def _remove_folder(folder: Path, root: Path) -> None:
     """Renamed first, so that no reader meets it half removed."""
-    doomed = folder.parent / f".removed-{secrets.token_hex(4)}"
-    try:
-        folder.rename(doomed)
-    except OSError:
-        return  # another process removed it
-    shutil.rmtree(doomed, ignore_errors=True)
+    with Scratch(root) as scratch, suppress(OSError):  # another process removed it
+        folder.rename(scratch.path / "doomed")
 
 
 def _read_at(folder: Path) -> float:

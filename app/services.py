@@ -15,9 +15,9 @@ from app.performance import Meter
 from app.pipelines.requests import SummaryRequest
 from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.results import SummaryResult
+from app.scratch import private_folder
 from app.settings import Settings
 from app.sources.names import file_stem
-from app.sources.scratch import private_folder
 from app.sources.store import MediaStore, StoredVideo
 from models import registry
 from models.types import VideoInfo

@@ -21,11 +21,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.progress import Progress, Report, Stop, check_stop
+from app.scratch import Scratch
 from app.settings import Settings
 from app.sources.addresses import WEB_PORTS, is_public, literal_address
 from app.sources.checks import spoken_length
 from app.sources.names import display_name
-from app.sources.scratch import Scratch
 from models.errors import LinkError
 
 YOUTUBE_HOSTS = {

@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from app.locks import brief_lock, is_locked, long_lock
 from app.progress import Progress, Report, Stop, check_stop, ignore_progress, never_stop
+from app.scratch import Scratch, private_folder, sweep
 from app.settings import Settings
 from app.sources.checks import check_file, check_length
-from app.sources.locks import brief_lock, is_locked, long_lock
 from app.sources.names import NAMELESS, display_name, stored_suffix
-from app.sources.scratch import Scratch, private_folder, sweep
 from models.errors import VideoOpenError, VideoTooLargeError
 from models.types import VideoInfo
 
@@ -93,6 +93,7 @@ class MediaStore:
                 source = f"source{stored_suffix(path.name, name)}"
                 self._keep(path, before, content_hash, {**given, "file": source}, stop)
                 stored = self._known(content_hash, given)
+                self.evict()  # something new has come in; what is new stays
         if stored is None:
             raise VideoOpenError(f"“{shown}” could not be kept; open it again.")
         info = replace(info, path=stored)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from app.progress import Progress, ignore_progress, never_stop
+from app.scratch import Scratch, sweep
 from app.settings import Settings
 from app.sources import store as store_module
-from app.sources.scratch import Scratch, sweep
 from app.sources.store import MediaStore, StoredVideo
 from models.errors import (
     CancelledError,
@@ -232,7 +232,7 @@ def test_half_an_entry_is_not_read_and_is_made_whole(settings: Settings, clip: P
 
 def test_work_of_a_killed_process_is_swept_and_of_a_living_one_is_not(tmp_path: Path) -> None:
     code = (
-        "import sys, time, pathlib; from app.sources.scratch import Scratch;"
+        "import sys, time, pathlib; from app.scratch import Scratch;"
         "s = Scratch(pathlib.Path(sys.argv[1])); print(s.path, flush=True); time.sleep(60)"
     )
     child = subprocess.Popen(
@@ -319,6 +319,15 @@ def test_eviction_goes_by_age_then_by_size_and_spares_what_is_in_use(tmp_path: P
     age(settings, less_idle, 60_000.0)
     MediaStore(Settings(data_dir=tmp_path / "data", file_age_s=50_000)).evict()
     assert {path.name for path in entries(settings)} == {in_use}
+
+
+def test_what_comes_in_pushes_out_what_is_long_unused(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", media_cache_mb=0)
+    store = MediaStore(settings)
+    first = adopt(store, write_clip(tmp_path / "1.mp4", shade=10))
+    age(settings, first.info.content_hash, LONG_AGO_S)
+    second = adopt(store, write_clip(tmp_path / "2.mp4", shade=200))
+    assert [path.name for path in entries(settings)] == [second.info.content_hash]
 
 
 def test_what_a_browser_plays_is_played_as_it_is(settings: Settings, clip: Path) -> None:

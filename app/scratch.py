@@ -11,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from app.sources.locks import is_locked, open_lock
+from app.locks import is_locked, open_lock
 
 _PREFIX = ".work-"
 _LOCK = "lock"

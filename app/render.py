@@ -40,8 +40,9 @@ class Palette:
     keyframe: str
 
 
-LIGHT = Palette("#ffffff", "#1f2937", "#6b7280", "#4338ca", "#c7d2fe", "#c2410c")
-DARK = Palette("#111827", "#f3f4f6", "#9ca3af", "#a5b4fc", "#3730a3", "#fb923c")
+# The page's own colours (app/timeline/names.css): a curve looks the same here as on the timeline.
+LIGHT = Palette("#ffffff", "#1b2226", "#55616a", "#0b7f88", "#d9eeee", "#0b6b72")
+DARK = Palette("#191f22", "#e7ecee", "#9fadb5", "#45c4ca", "#14383a", "#5cc8cc")
 
 
 def importance_plot(result: SummaryResult, *, dark: bool = False) -> "Figure":

@@ -102,3 +102,10 @@ def test_contact_sheet_without_keyframes_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ExportError):
         render.contact_sheet(sample_result(chosen=()), tmp_path / "s.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_plot_has_the_colours_of_the_page() -> None:
+    page = (Path(render.__file__).parent / "timeline" / "names.css").read_text()
+    for palette in (render.LIGHT, render.DARK):
+        for colour in (palette.paper, palette.ink, palette.quiet, palette.curve, palette.keyframe):
+            assert colour in page

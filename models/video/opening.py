@@ -1,9 +1,11 @@
 """Opens a file as a video: which of its streams is the video, and a sentence when none is."""
 
+import ctypes
 import os
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from models.errors import CancelledError, VideoOpenError
+from models.video.mp4_tracks import HidingFile, without_sound
 
 # Only formats that hold their own pictures and sound: a playlist (HLS, DASH, concat) renamed to
 # .mp4 would make the demuxer open other files, or addresses, that its text names.
@@ -29,6 +32,7 @@ FORMATS = (
 )
 STILL_STREAMS = Disposition.attached_pic | Disposition.timed_thumbnails
 MAX_PIXELS = 8192 * 8192  # a damaged header that asks for more is refused, not allocated
+LONG_INDEX = 20_000  # entries; they take some megabytes
 MAX_THREADS = 8  # every frame thread holds frames of its own: memory grows with them
 LONGEST_NAME = 80
 
@@ -99,28 +103,22 @@ def open_video(
     *,
     name: str | None = None,
     threads: int | None = None,
-    decoder_options: dict[str, str] | None = None,
+    pictures_only: bool = False,
 ) -> Iterator[OpenVideo]:
     """Opens `path` and picks its video stream, with the decoder set up but not yet opened.
+
+    With `pictures_only` the sound of a long file may not be seen at all, which saves memory.
 
     Raises:
         VideoOpenError: there is no video in it that can be decoded.
     """
     label = shown_name(path, name)
     _refuse_what_is_no_file(path, label)
-    try:
-        # "file:" keeps a name like "a:b.mp4" from being read as a protocol.
-        container = av.open(
-            f"file:{path}",
-            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except DAMAGE as error:
-        raise VideoOpenError(
-            f"“{label}” cannot be read as a video: it may be damaged, incomplete or another kind "
-            "of file; try another copy."
-        ) from error
-    with container:
+    with ExitStack() as opened:
+        silent = without_sound(path) if pictures_only else None
+        if silent is not None:
+            opened.enter_context(silent)
+        container = opened.enter_context(_container(path, silent, label))
         stream, time_base = _video_stream(container, label)
         for other in container.streams:
             if other is not stream:
@@ -128,8 +126,37 @@ def open_video(
         context = stream.codec_context
         context.thread_type = "AUTO"
         context.thread_count = threads or decoder_threads()
-        context.options = {"max_pixels": str(MAX_PIXELS), **(decoder_options or {})}
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        long = len(stream.index_entries) > LONG_INDEX
+        if long:
+            _return_freed_memory()  # that of building the index
         yield OpenVideo(container, stream, time_base, _has_audio(container))
+    if long:
+        _return_freed_memory()  # the index
+
+
+def _return_freed_memory() -> None:
+    """Hands free pieces of the heap back to the system; the C library keeps them otherwise."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+def _container(path: Path, silent: HidingFile | None, label: str) -> InputContainer:
+    try:
+        container: InputContainer = av.open(
+            # "file:" keeps a name like "a:b.mp4" from being read as a protocol.
+            f"file:{path}" if silent is None else silent,
+            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+            mode="r",
+        )
+        return container
+    except DAMAGE as error:
+        raise VideoOpenError(
+            f"“{label}” cannot be read as a video: it may be damaged, incomplete or another kind "
+            "of file; try another copy."
+        ) from error
 
 
 def _refuse_what_is_no_file(path: Path, label: str) -> None:

@@ -102,7 +102,9 @@ class VideoSource:
         return stream
 
     def _open(self) -> AbstractContextManager[OpenVideo]:
-        return open_video(self.info.path, name=self.info.name, threads=self._threads)
+        return open_video(
+            self.info.path, name=self.info.name, threads=self._threads, pictures_only=True
+        )
 
     def _frame_ticks(self, video: OpenVideo) -> int:
         return max(1, round(1 / (self.info.fps * video.time_base)))

@@ -284,14 +284,14 @@ def test_a_kill_during_adoption_leaves_a_whole_entry_or_none(
 
     lines = int(run(settings.data_dir / "whole", 0).stdout)
     content_hash = hashlib.sha256(clip.read_bytes()).hexdigest()
-    killed = Settings(data_dir=settings.data_dir / "killed")
-    for step in range(1, 7):
-        assert run(killed.data_dir, lines * step // 7).returncode == -signal.SIGKILL
+    for step in range(1, 10):
+        killed = Settings(data_dir=settings.data_dir / f"killed-{step}")
+        assert run(killed.data_dir, lines * step // 10).returncode == -signal.SIGKILL
         found = MediaStore(killed).get(content_hash)
         assert found is None or found.info.path.read_bytes() == clip.read_bytes()
-    adopt(MediaStore(killed), clip)
-    MediaStore(killed).evict()
-    assert [path.name for path in entries(killed)] == [content_hash]
+        adopt(MediaStore(killed), clip)
+        MediaStore(killed).evict()
+        assert [path.name for path in entries(killed)] == [content_hash]
 
 
 def test_eviction_goes_by_age_then_by_size_and_spares_what_is_in_use(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""The same summary for programs."""
+
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from tests.real_media import gradio_media
+from tests.ui.conftest import Server
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Client:
+    return Client(server.url, verbose=False)
+
+
+def test_summarize(client: Client, video: Path) -> None:
+    summary = client.predict(
+        video=handle_file(video), method="kmeans", keyframes=3, api_name="/summarize"
+    )
+    assert summary["schema_version"]
+    assert summary["method"] == "kmeans"
+    assert 1 <= len(summary["keyframes"]) <= 3
+    assert summary["video"]["name"] == video.name
+    assert {"start_s", "end_s", "score", "chosen"} <= set(summary["shots"][0])
+
+
+def test_only_summarize_is_public(client: Client) -> None:
+    described = client.view_api(return_format="dict", print_info=False)
+    assert list(described["named_endpoints"]) == ["/summarize"]
+    assert not described["unnamed_endpoints"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"video": None},
+        {"video": None, "link": "file:///etc/passwd"},
+        {"video": None, "link": "http://169.254.169.254/latest"},
+        {"video": handle_file(gradio_media("cantina.wav"))},
+        {"video": handle_file(gradio_media("b.mp4")), "keyframes": 3, "ratio": 0.5},
+        {"video": handle_file(gradio_media("b.mp4")), "keyframes": -1},
+    ],
+    ids=["nothing", "file address", "private address", "no picture", "both", "negative"],
+)
+def test_refusals_are_sentences(client: Client, arguments: dict[str, object]) -> None:
+    with pytest.raises(AppError) as refused:
+        client.predict(**arguments, api_name="/summarize")
+    assert "Traceback" not in str(refused.value)
+    assert "wrong on our side" not in str(refused.value)
+
+
+def test_own_files_of_the_server_are_out_of_reach(client: Client) -> None:
+    with pytest.raises((AppError, ValueError)):
+        client.predict(
+            video={"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
+            api_name="/summarize",
+        )

@@ -15,7 +15,7 @@ from app.tabs.summarize import SummarizeTab
 from app.tabs.tab import Tab
 from app.timeline.component import HERE, head
 from app.timeline.look import theme
-from app.timeline.stage import STOPPED, build_stage
+from app.timeline.stage import build_stage, stopped
 
 HEADER = """
 <div class="fs-title"><h1>Framescry</h1>
@@ -41,7 +41,7 @@ def build_demo(services: Services) -> gr.Blocks:
             stage = build_stage()
             with (
                 gr.Column(scale=5, min_width=320, elem_id="results"),
-                gr.Tabs(elem_id="tabs") as tab_row,
+                gr.Tabs(elem_id="tabs"),
             ):
                 tabs: list[Tab] = [
                     SummarizeTab(services, stage, video),
@@ -54,15 +54,11 @@ def build_demo(services: Services) -> gr.Blocks:
         works = opening.connect(limits)
         for tab in tabs:
             works += tab.connect(limits)
-            tab.tab.select(**in_browser(f"address('tab', '{tab.name}')"))
-        stage.cancel.click(lambda: STOPPED, None, stage.status, cancels=works, queue=False, **QUIET)
+            tab.tab.select(**in_browser(f"tabOpened('{tab.name}')"))
+        stage.cancel.click(stopped, None, stage.status, cancels=works, queue=False, **QUIET)
         theme_button.click(**in_browser("toggleTheme()"))
 
-        def asked_tab(request: gr.Request) -> Any:
-            asked = request.query_params.get("tab")
-            return gr.Tabs(selected=asked) if asked in {tab.name for tab in tabs} else gr.skip()
-
-        page.load(asked_tab, None, tab_row, **QUIET)
+        page.load(**in_browser("openAskedTab()"))
         page.load(opening.guarded_load(), bar.remembered, opening.outputs, **QUIET)
     return page
 

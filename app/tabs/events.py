@@ -7,7 +7,7 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # A second press while the first is still being answered does nothing.
 ONCE: dict[str, Any] = {**QUIET, "trigger_mode": "once"}
 # Long work yields about this often: often enough to stop at once, seldom enough to be cheap.
-UPDATE_EVERY_S = 0.2
+UPDATE_EVERY_S = 0.15
 
 
 def in_browser(script: str) -> dict[str, Any]:

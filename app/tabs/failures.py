@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,5 +43,5 @@ def said_plainly(handler: Handler, on_failure: Callable[[str], Updates]) -> Hand
 
 
 def problem(text: str) -> dict[str, str] | None:
-    """The value of a note; no text, no note."""
-    return {"kind": "problem", "text": text} if text else None
+    """The value of a note; no text, no note. A sentence said again is a new one."""
+    return {"said": secrets.token_hex(4), "text": text} if text else None

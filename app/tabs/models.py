@@ -21,17 +21,12 @@ class ModelsTab:
     def __init__(self, services: Services) -> None:
         self.cleared: dict[Any, Any] = {}
         with gr.Tab(self.label, id=self.name) as self.tab:
-            gr.Markdown(INTRODUCTION)
-            gr.Dataframe(
-                [
-                    [entry.name, entry.purpose, entry.weights, entry.licence]
-                    for entry in services.models()
-                ],
-                headers=["Name", "What it does", "Weights", "Licence"],
-                interactive=False,
-                wrap=True,
-                elem_id="models",
-            )
+            rows = [
+                f"| {entry.name} | {entry.purpose} | {entry.weights} | {entry.licence} |"
+                for entry in services.models()
+            ]
+            table = ["| Name | What it does | Weights | Licence |", "|---|---|---|---|", *rows]
+            gr.Markdown("\n".join([INTRODUCTION, "", *table]), elem_id="models")
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         return []

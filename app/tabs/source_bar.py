@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from app.timeline.stage import Stage, failed, finished, playing, working
 from models.errors import RequestError, VideoOpenError
 
 RECENTS_KEPT = 6
+LONGEST_NAME = 200
 OPENED_BEFORE_GONE = "That video is no longer kept here; open it again from its file or link."
 
 # Python receives the name as the person knows it, which Gradio otherwise drops.
@@ -178,7 +179,7 @@ class Opening:
         opened = self._services.open_stored(content_hash) if _is_hash(content_hash) else None
         if opened is None:
             raise VideoOpenError(OPENED_BEFORE_GONE)
-        yield self._shown(opened, remembered)
+        yield self._shown(_as_known_here(opened, remembered), remembered)
 
     # -- what they share ------------------------------------------------------------------------
 
@@ -227,6 +228,15 @@ class Opening:
             }
 
         return said_plainly(handler, on_failure)
+
+
+def _as_known_here(opened: OpenedVideo, remembered: list[dict[str, Any]]) -> OpenedVideo:
+    """The same film may have come from several people: each sees the name they gave it."""
+    for item in remembered or []:
+        label = item.get("label")
+        if item.get("key") == opened.info.content_hash and isinstance(label, str) and label:
+            return replace(opened, info=replace(opened.info, name=label[:LONGEST_NAME]))
+    return opened
 
 
 def _described(opened: OpenedVideo) -> str:

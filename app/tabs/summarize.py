@@ -47,7 +47,8 @@ class SummarizeTab:
         self._stage = stage
         self._video = video
         self._layer = stage.add_layer(self.name)
-        with gr.Tab(self.label, id=self.name) as self.tab:  # a row of tabs may hold nothing else
+        # A row of tabs may hold nothing but tabs, so the state is inside.
+        with gr.Tab(self.label, id=self.name, render_children=True) as self.tab:
             self._result = gr.State(None)
             self._build()
         self.cleared: dict[Any, Any] = {
@@ -56,7 +57,6 @@ class SummarizeTab:
             self._empty: gr.update(visible=True),
             self._cards: None,
             self._rows: None,
-            self._details: gr.update(visible=False),
             self._facts: None,
             self._note: None,
             **self._files.cleared,
@@ -95,12 +95,9 @@ class SummarizeTab:
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
         self._cards = cards(elem_id="summarize-cards")
         self._files = SummaryFiles(self._services, self._stage, self._result, self._note)
-        with gr.Accordion("Shots", visible=False, open=True, elem_classes="fs-fold") as details:
-            self._rows = rows(elem_id="summarize-shots")
-        self._details = details
+        self._rows = rows(elem_id="summarize-shots")
         self._files.build_command()
-        with gr.Accordion("Performance", open=False, elem_classes="fs-fold"):
-            self._facts = component("facts", elem_id="performance")
+        self._facts = component("facts", elem_id="performance")
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         """Listens to the tab; returns the events that Cancel ends."""
@@ -168,7 +165,6 @@ class SummarizeTab:
         if result is not None:
             yield {
                 self._stage.status: finished(_summed_up(result)),
-                self._facts: facts(result.timing),
                 self._files.command: command_line(video, request),
             }
 
@@ -181,7 +177,6 @@ class SummarizeTab:
             self._empty: gr.update(visible=False),
             self._cards: keyframe_cards(result.keyframes, TRACK),
             self._rows: shot_rows(result.shots),
-            self._details: gr.update(visible=True, label=f"Shots ({len(result.shots)})"),
         }
 
     def _on_failure(self, text: str) -> Updates:

@@ -6,7 +6,7 @@ const create = () => {
   return pair;
 };
 const show = () =>
-  fs.reconcile(list, props.value ?? [], (fact) => fact[0], create, (pair, [name, value]) => {
+  fs.reconcile(list, props.value || [], (fact) => fact[0], create, (pair, [name, value]) => {
     pair.firstElementChild.textContent = name;
     pair.lastElementChild.textContent = value;
   });

@@ -98,10 +98,22 @@
     history.replaceState(history.state, "", location.pathname + (query ? `?${query}` : ""));
   };
 
+  /* While the page is made Gradio also opens the first tab, which is nobody's choice. */
+  let chosen = false;
+  fs.tabOpened = (name) => {
+    if (chosen) fs.address("tab", name);
+  };
+  fs.openAskedTab = () => {
+    chosen = true;
+    const name = new URLSearchParams(location.search).get("tab") ?? "";
+    document.querySelector(`[role=tab][data-tab-id="${CSS.escape(name)}"]`)?.click();
+  };
+
   /* Shown at once, before the server has answered; a queue is named when there is one. */
   let waiting = 0;
   fs.starting = (text) => {
     clearTimeout(waiting);
+    fs.emit("starting");
     fs.emit("status", {state: "working", text});
     waiting = setTimeout(
       () => fs.emit("status", {state: "working", text: "Waiting for a free place…"}), 2500);

@@ -5,6 +5,10 @@ let shown = null;
 
 const show = () => {
   const value = props.value;
+  if (value) {
+    video.setAttribute("aria-label", value.name); // the same film may come under another name
+    document.title = `${value.name} · Framescry`;
+  }
   if ((value?.hash ?? null) === shown) return;
   shown = value?.hash ?? null;
   box.classList.toggle("has-video", Boolean(value));
@@ -20,10 +24,8 @@ const show = () => {
   fs.startS = value.start_s;
   fs.durationS = value.duration_s;
   box.style.setProperty("--shape", `${value.width} / ${value.height}`);
-  video.setAttribute("aria-label", value.name);
   video.src = fs.fileUrl(value.path);
   fs.address("video", value.hash);
-  document.title = `${value.name} · Framescry`;
   fs.emit("video", value);
 };
 

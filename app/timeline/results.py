@@ -45,6 +45,7 @@ def keyframe_cards(keyframes: Sequence[Keyframe], track_name: str) -> dict[str, 
 
 def shot_rows(shots: Sequence[ScoredShot]) -> dict[str, Any]:
     return {
+        "title": f"Shots ({len(shots)})",
         "columns": ["Shot", "From", "To", "Length", "Score", "In summary"],
         "rows": [
             {

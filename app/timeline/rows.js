@@ -21,14 +21,15 @@ const fill = (made, row) => {
   made.children[0].firstElementChild.setAttribute("aria-label", `Play from ${fs.clock(row.t)}`);
 };
 const show = () => {
-  const value = props.value ?? {columns: [], rows: []};
-  heading.replaceChildren(...value.columns.map((name) => {
+  const {title = "", columns = [], rows = []} = props.value || {};
+  element.querySelector("summary").textContent = title;
+  heading.replaceChildren(...columns.map((name) => {
     const cell = fs.make("th", "", name);
     cell.scope = "col";
     return cell;
   }));
-  fs.reconcile(body, value.rows, (row) => row.t.toFixed(3), create, fill);
-  box.hidden = value.rows.length === 0;
+  fs.reconcile(body, rows, (row) => row.t.toFixed(3), create, fill);
+  box.hidden = rows.length === 0;
 };
 watch("value", show);
 show();

@@ -4,6 +4,7 @@ There is one of each on the page. Every tab puts its own layer on the timeline, 
 have to know what the others show.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,21 +78,22 @@ def working(progress: Progress, until_s: float | None = None) -> dict[str, Any]:
         words.append(f"{progress.fraction:.0%}")
     if progress.note:
         words.append(progress.note)
-    return {
-        "state": "working",
-        "text": " · ".join(words),
-        "fraction": progress.fraction,
-        "until_s": until_s,
-    }
+    return _status("working", " · ".join(words), fraction=progress.fraction, until_s=until_s)
 
 
 def finished(text: str) -> dict[str, Any]:
-    return {"state": "done", "text": text}
+    return _status("done", text)
 
 
 def failed() -> dict[str, Any]:
     """The sentence itself stands where the person asked; nothing is running any more."""
-    return {"state": "failed", "text": ""}
+    return _status("failed", "")
 
 
-STOPPED = {"state": "stopped", "text": "Stopped. What was found so far is kept."}
+def stopped() -> dict[str, Any]:
+    return _status("stopped", "Stopped. What was found so far is kept.")
+
+
+def _status(state: str, text: str, **measures: float | None) -> dict[str, Any]:
+    # The page has shown more since ("Starting…"), so that the same words again are news to it.
+    return {"said": secrets.token_hex(4), "state": state, "text": text, **measures}

@@ -11,12 +11,18 @@ fs.on("status", (status) => {
   if (changed) spoken.textContent = text.textContent; // not four times a second
   document.body.classList.toggle("is-working", state === "working");
 });
+let stopping = false; // what the stopped work still had to say may come after the stop
+fs.on("starting", () => (stopping = false));
 const show = () => {
+  if (stopping && props.value?.state === "working") return;
   fs.answered();
   fs.emit("status", props.value);
 };
 document.addEventListener("click", (event) => {
-  if (event.target.closest?.("#cancel")) fs.emit("status", {state: "working", text: "Stopping…"});
+  if (!event.target.closest?.("#cancel")) return;
+  stopping = true;
+  fs.answered();
+  fs.emit("status", {state: "working", text: "Stopping…"});
 });
 watch("value", show);
 show();

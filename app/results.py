@@ -89,13 +89,25 @@ class SummaryResult:
             "video": video_to_json(self.video),
             "model": {"name": self.model.name, "hash": self.model.hash},
             "method": self.method,
-            "sampling": {"fps": _plain(self.sampling.fps), "frames": self.sampling.frames,
-                         "depth": self.sampling.depth},
+            "sampling": {
+                "fps": _plain(self.sampling.fps),
+                "frames": self.sampling.frames,
+                "depth": self.sampling.depth,
+            },
             "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
-            "keyframes": [{"time_s": _plain(k.time_s), "score": _plain(k.score), "shot": k.shot}
-                          for k in self.keyframes],
-            "shots": [{"start_s": _plain(s.start_s), "end_s": _plain(s.end_s),
-                       "score": _plain(s.score), "chosen": s.chosen} for s in self.shots],
+            "keyframes": [
+                {"time_s": _plain(k.time_s), "score": _plain(k.score), "shot": k.shot}
+                for k in self.keyframes
+            ],
+            "shots": [
+                {
+                    "start_s": _plain(s.start_s),
+                    "end_s": _plain(s.end_s),
+                    "score": _plain(s.score),
+                    "chosen": s.chosen,
+                }
+                for s in self.shots
+            ],
             "timing": self.timing.to_json(),
         }
 

@@ -41,8 +41,11 @@ class VideoInfo:
     coded_height: int = 0
 
     def __post_init__(self) -> None:
-        _require("a video has a width and a height", self.width > 0 and self.height > 0,
-                 (self.width, self.height))
+        _require(
+            "a video has a width and a height",
+            self.width > 0 and self.height > 0,
+            (self.width, self.height),
+        )
         _require("rotation is 0, 90, 180 or 270", self.rotation in (0, 90, 180, 270), self.rotation)
         _require("a duration is not negative", self.duration_s >= 0, self.duration_s)
 
@@ -59,11 +62,16 @@ class FrameBatch:
     times_s: Times  # [T]
 
     def __post_init__(self) -> None:
-        _require("pixels are u8 [T, H, W, 3]",
-                 self.pixels.dtype == np.uint8 and self.pixels.ndim == 4
-                 and self.pixels.shape[3] == 3, (self.pixels.dtype, self.pixels.shape))
-        _require("one time a frame", self.times_s.shape == (len(self.pixels),),
-                 (self.times_s.shape, len(self.pixels)))
+        _require(
+            "pixels are u8 [T, H, W, 3]",
+            self.pixels.dtype == np.uint8 and self.pixels.ndim == 4 and self.pixels.shape[3] == 3,
+            (self.pixels.dtype, self.pixels.shape),
+        )
+        _require(
+            "one time a frame",
+            self.times_s.shape == (len(self.pixels),),
+            (self.times_s.shape, len(self.pixels)),
+        )
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -77,8 +85,9 @@ class Shot:
     end_s: float
 
     def __post_init__(self) -> None:
-        _require("a shot ends after it starts", self.end_s >= self.start_s,
-                 (self.start_s, self.end_s))
+        _require(
+            "a shot ends after it starts", self.end_s >= self.start_s, (self.start_s, self.end_s)
+        )
 
     @property
     def length_s(self) -> float:

@@ -199,16 +199,16 @@ def code_version() -> str:
 
 
 def pick_precision(run: RunConfig) -> str:
-    """bf16 where the device multiplies it in hardware; a CPU counts by its own flags."""
+    """Half width on a GPU. On a CPU bf16 makes the forward pass faster and the backward slower.
+
+    Measured with AVX-512 bf16, mobilenetv4_conv_small, 96 px, one thread: 308 pictures a second in
+    fp32, 218 in bf16, although the forward pass alone took 38 and 24 ms.
+    """
     if run.precision != "auto":
         return run.precision
     if torch.cuda.is_available() and run.accelerator in ("auto", "gpu", "cuda"):
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    capability = torch.backends.cpu.get_cpu_capability()
-    has_bf16 = capability.startswith("AVX512") and bool(
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
-    return "bf16-mixed" if has_bf16 else "32-true"
+    return "32-true"
 
 
 def last_checkpoint(run: RunConfig) -> Path:

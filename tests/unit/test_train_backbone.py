@@ -136,9 +136,14 @@ def test_a_batch_shows_the_view_that_the_teacher_saw(toy: Path) -> None:
         for views in view_sets
         for picture, box, answer in zip(views.pictures, views.boxes, views.pooled, strict=True)
     }
-    for pixels, pooled in zip(batch["pixels"].numpy(), batch["pooled"].numpy(), strict=True):
-        answers = [views_seen.get(seen.tobytes()) for seen in (pixels, pixels[:, ::-1])]
-        assert pooled.tobytes() in answers
+    flips: list[list[bool]] = []
+    for part in (batch, later):
+        flips.append([])
+        for pixels, pooled in zip(part["pixels"].numpy(), part["pooled"].numpy(), strict=True):
+            answers = [views_seen.get(seen.tobytes()) for seen in (pixels, pixels[:, ::-1])]
+            assert pooled.tobytes() in answers
+            flips[-1].append(answers[0] is None)
+    assert flips[0] != flips[1]  # each round flips others
 
 
 def test_every_view_is_drawn_once_a_pass() -> None:

@@ -17,6 +17,10 @@ UNIT_S = 0.01
 MAX_TABLE_CELLS = 200_000_000
 
 
+# Of a picture that a better one repeats exactly, this share of its score is lost.
+REPEATED = 0.8
+
+
 def knapsack(
     values: Floats | Doubles | Sequence[float],
     lengths: Floats | Doubles | Indices | Sequence[float],
@@ -94,6 +98,23 @@ def top_k_spaced(
             chosen.append(index)
             free[np.abs(times_s - times_s[index]) < spacing_s - 1e-9] = False
     return np.array(sorted(chosen), np.int64)
+
+
+def worth_beside_better(scores: Floats | Doubles, embeddings: Floats) -> Doubles:
+    """Each score, less what a better one shows already.
+
+    Two pictures of one scene say little more than the first. Likeness counts by its square:
+    near-duplicates lose most of their score, pictures that merely share colours little.
+    """
+    score = np.asarray(scores, np.float64)
+    if len(embeddings) != len(score):
+        raise ValueError(f"one embedding a score, received {len(embeddings)} and {len(score)}")
+    order = np.argsort(-score, kind="stable")
+    likeness = np.clip(embeddings[order] @ embeddings[order].T, 0.0, 1.0)
+    shown = np.tril(likeness, k=-1).max(axis=1, initial=0.0) ** 2
+    worth = np.empty(len(score))
+    worth[order] = score[order] * (1.0 - REPEATED * shown)
+    return worth
 
 
 def peaks(

@@ -21,7 +21,7 @@ from app.results import (
 )
 from models.protocols import FrameEncoder
 from models.segment_summarizers import METHODS, FrameScores
-from models.selection import knapsack, top_k_spaced
+from models.selection import Doubles, knapsack, top_k_spaced, worth_beside_better
 from models.types import VideoInfo
 
 # More cards than this are a contact sheet, not a summary; a person who wants more says how many.
@@ -71,13 +71,16 @@ def _summary_of(
     method = METHODS[request.method]
     ratio = request.ratio or DEFAULT_RATIO
     end_s = max(video.end_s, float(index.times_s[-1]))
-    found = method.run(index.embeddings.astype(np.float32), index.times_s, end_s, ratio)
+    embeddings = index.embeddings.astype(np.float32)
+    found = method.run(embeddings, index.times_s, end_s, ratio)
+    standing = found.representatives
+    worth = worth_beside_better(found.scores[standing], embeddings[standing])
     if request.keyframes is not None:
-        chosen_frames = _so_many(found, index, request)
+        chosen_frames = _so_many(found, worth, index, request)
         chosen_shots = {_shot_at(found, float(index.times_s[i])) for i in chosen_frames}
     else:
-        chosen_shots = _shots_within(found, ratio, end_s - found.shots[0].start_s)
-        chosen_frames = _one_each(found, index, chosen_shots, request.spacing_s)
+        chosen_shots = _shots_within(found, worth, ratio * (end_s - found.shots[0].start_s))
+        chosen_frames = _one_each(found, worth, index, chosen_shots, request.spacing_s)
     scores = found.scores
     return SummaryResult(
         video=video,
@@ -115,33 +118,32 @@ def _shot_scores(found: FrameScores, index: FrameIndex) -> list[float]:
     ]
 
 
-def _shots_within(found: FrameScores, ratio: float, length_s: float) -> set[int]:
-    """The shots worth most that fit into the share of time together; never none."""
+def _shots_within(found: FrameScores, worth: Doubles, budget_s: float) -> set[int]:
+    """The shots worth most that fit into the time together; never none."""
     lengths = np.array([shot.length_s for shot in found.shots])
-    values = np.array([float(found.scores[i]) for i in found.representatives]) * lengths
-    chosen = set(knapsack(values, lengths, ratio * length_s))
-    if not chosen:
-        # Every shot is longer than the time given. Whole shots are shown, so the shortest it is.
-        chosen = {int(np.argmin(lengths))}
-    return chosen
+    chosen = {int(at) for at in knapsack(worth * lengths, lengths, budget_s)}
+    # Where every shot is longer than the time given, whole shots are shown all the same: one.
+    return chosen or {int(np.argmin(lengths))}
 
 
 def _one_each(
-    found: FrameScores, index: FrameIndex, shots: set[int], spacing_s: float
+    found: FrameScores, worth: Doubles, index: FrameIndex, shots: set[int], spacing_s: float
 ) -> list[int]:
     """The frame that stands for each chosen shot, leaving out those too near a better one."""
-    preference = np.full(len(index), -1.0, dtype=np.float32)
-    preference[found.representatives] = found.scores[found.representatives]
+    preference = np.full(len(index), -1.0)
+    preference[found.representatives] = worth
     preference[found.representatives[sorted(shots)]] += 2.0
     wanted = min(max(len(shots), FEWEST_KEYFRAMES_BY_RATIO), MOST_KEYFRAMES_BY_RATIO)
     kept = top_k_spaced(preference, index.times_s, wanted, spacing_s)
     return [int(i) for i in kept if preference[i] >= 0.0]
 
 
-def _so_many(found: FrameScores, index: FrameIndex, request: SummaryRequest) -> list[int]:
+def _so_many(
+    found: FrameScores, worth: Doubles, index: FrameIndex, request: SummaryRequest
+) -> list[int]:
     """As many frames as asked for: those that stand for a shot first, then the best of the rest."""
-    preference = found.scores.copy()
-    preference[found.representatives] += 1.0
+    preference = found.scores.astype(np.float64)
+    preference[found.representatives] = 2.0 + worth
     kept = top_k_spaced(preference, index.times_s, request.keyframes or 1, request.spacing_s)
     return [int(i) for i in kept]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models import selection
-from models.selection import knapsack, peaks, spread, top_k_spaced
+from models.selection import knapsack, peaks, spread, top_k_spaced, worth_beside_better
 
 
 def best_by_trying(values: list[float], lengths: list[int], capacity: int) -> float:
@@ -101,3 +101,19 @@ def test_spread_covers_evenly() -> None:
     assert spread(3, 9).tolist() == [0, 1, 2]
     assert spread(0, 3).tolist() == [] and spread(5, 0).tolist() == []
     assert spread(9, 1).tolist() == [4]
+
+
+def test_a_repeated_picture_is_worth_less_than_a_new_one() -> None:
+    embeddings = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
+    worth = worth_beside_better(np.array([0.9, 0.8, 0.6, 0.5]), embeddings)
+    assert worth[0] == 0.9, "the best of its kind loses nothing"
+    assert worth[1] < 0.3, "what the best shows already is worth little"
+    assert worth[2:].tolist() == [0.6, 0.5], "what nothing shows is worth all of its score"
+
+
+def test_likeness_counts_only_towards_better_ones() -> None:
+    half_alike = np.array([[1, 0], [np.sqrt(0.5), np.sqrt(0.5)]], dtype=np.float32)
+    worth = worth_beside_better(np.array([0.4, 0.8]), half_alike)
+    assert worth[1] == 0.8
+    assert 0.2 < worth[0] < 0.3
+    assert len(worth_beside_better(np.zeros(0), np.zeros((0, 4), np.float32))) == 0

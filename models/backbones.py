@@ -69,6 +69,11 @@ class CompactBackbone(nn.Module):
         return self.pool(self.forward_map(pixels))
 
 
+def as_input(pixels: Tensor) -> Tensor:
+    """u8 [B, H, W, 3] to float [B, 3, H, W] in [0, 1], channels last in memory."""
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
 class BackboneEncoder:
     """A backbone from its checkpoint folder, run by torch. Implements protocols.FrameEncoder."""
 
@@ -94,7 +99,7 @@ class BackboneEncoder:
         for start in range(0, len(frames), CHUNK_FRAMES):
             rows = slice(start, start + CHUNK_FRAMES)
             squashed = squash_all(frames[rows], self.side_px)
-            pixels = torch.from_numpy(squashed).to(self._device).permute(0, 3, 1, 2).float() / 255
+            pixels = as_input(torch.from_numpy(squashed).to(self._device))
             with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
                 features_TD[rows] = self.network(pixels).float().cpu().numpy()
         return features_TD

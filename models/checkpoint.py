@@ -176,6 +176,7 @@ def write_checkpoint(
         is_half = half and plain.is_floating_point()
         tensors[name] = plain.to(torch.float16) if is_half else plain.clone()
     save_file(tensors, folder / WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors makes it readable by its owner alone
     described = {
         "format_version": FORMAT_VERSION,
         "name": folder.name,

@@ -14,7 +14,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,63 +24,15 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.backbones import BackboneShape, CompactBackbone
+from models.backbones import CompactBackbone, as_input
 from models.device import free_threads
 from train import fitting
+from train.backbone_config import BackboneConfig, load_config
 from train.comparison import Comparison, TeacherReader
-from train.data.distillation import Batch, DistillationData, DistillationModule
+from train.data.distillation import Batch, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
 
 WATCHED = "val/cosine"
-
-
-@dataclass(frozen=True, slots=True)
-class LearningConfig:
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.03
-    warmup_steps: int = 300
-    final_share: float = 0.01  # of the learning rate, at the end of the cosine
-    class_weight: float = 0.5
-    class_temperature: float = 2.0
-    map_weight: float = 0.5
-    mixup_share: float = 0.5  # of the batches
-    average_decay: float = 0.998
-
-    def check(self) -> None:
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning.learning_rate is above 0, received {self.learning_rate}")
-        for name in ("mixup_share", "average_decay", "final_share"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ValueError(f"learning.{name} is from 0 to 1, received {value}")
-        for name in ("class_weight", "map_weight", "weight_decay", "warmup_steps"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"learning.{name} is not negative, received {getattr(self, name)}")
-
-
-@dataclass(frozen=True, slots=True)
-class BackboneConfig:
-    model: BackboneShape
-    run: fitting.RunConfig
-    data: DistillationData = field(default_factory=DistillationData)
-    learning: LearningConfig = field(default_factory=LearningConfig)
-    # (share of the schedule, side in pixels): small pictures first, for speed.
-    sides_px: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 128)])
-    validation_side_px: int = 128
-    seed: int = 0
-
-    def check(self) -> None:
-        self.run.check()
-        self.data.check()
-        self.learning.check()
-        shares = [share for share, _ in self.sides_px]
-        if not shares or shares[0] != 0 or shares != sorted(shares):
-            raise ValueError(f"sides_px begins at 0 and rises, received {self.sides_px}")
-        if any(side < 32 for _, side in self.sides_px) or self.validation_side_px < 32:
-            raise ValueError(f"sides_px are at least 32 px, received {self.sides_px}")
-
-    def side_px_at(self, progress: float) -> int:
-        return [side for share, side in self.sides_px if share <= progress][-1]
 
 
 class Distillation(lightning.LightningModule):
@@ -99,7 +50,7 @@ class Distillation(lightning.LightningModule):
         self.teacher = TeacherReader(space)
         self.deadline_s = deadline_s
         self.started_s = time.time()
-        self.total_steps = config.run.max_rounds * config.data.batches_per_round
+        self.pictures_seen = 0
         self._comparison = Comparison(self.teacher)
 
     @property
@@ -108,7 +59,11 @@ class Distillation(lightning.LightningModule):
 
     def progress_at(self, step: int) -> float:
         """How much of the schedule is over: by steps, or by the clock where that is further."""
-        done = step / self.total_steps
+        # Each device takes its share of a round's batches.
+        devices = self._trainer.world_size if self._trainer is not None else 1
+        batches = self.config.data.batches_per_round
+        steps_per_round = math.ceil(batches / devices / self.config.run.accumulate)
+        done = step / (steps_per_round * self.config.run.max_rounds)
         if self.deadline_s is not None:
             spent_s = time.time() - self.started_s
             done = max(done, spent_s / max(self.deadline_s - self.started_s, 1.0))
@@ -116,10 +71,12 @@ class Distillation(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["started_s"] = self.started_s
+        checkpoint["pictures_seen"] = self.pictures_seen
         checkpoint["backbone_shape"] = dataclasses.asdict(self.config.model)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.started_s = checkpoint["started_s"]
+        self.pictures_seen = checkpoint["pictures_seen"]
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
         learning = self.config.learning
@@ -142,6 +99,7 @@ class Distillation(lightning.LightningModule):
         loss = angle + learning.class_weight * classes + learning.map_weight * local
         figures = {"loss": loss, "angle": angle, "classes": classes, "local": local}
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, on_epoch=True)
+        self.pictures_seen += len(pixels) * self.trainer.world_size
         return loss
 
     def class_divergence(self, features: Tensor, target: Tensor) -> Tensor:
@@ -213,11 +171,6 @@ class Distillation(lightning.LightningModule):
         self.on_validation_epoch_end()
 
 
-def as_input(pixels: Tensor) -> Tensor:
-    """u8 [B, H, W, 3] to float [B, 3, H, W] in [0, 1], channels last in memory."""
-    return pixels.permute(0, 3, 1, 2).float() / 255
-
-
 class Plan(Callback):
     """Sets resolution and threads of the coming round; ends the run when the schedule is over."""
 
@@ -236,23 +189,17 @@ class Plan(Callback):
         taken_s = time.time() - self._round_started_s
         pictures = model.config.data.batch_size * model.config.data.batches_per_round
         model.log("train/pictures_per_s", pictures / taken_s)
-        print(
-            f"{time.strftime('%H:%M:%S', time.gmtime())} round {trainer.current_epoch} "
-            f"step {trainer.global_step} progress {model.progress:.3f} "
-            f"loss {float(trainer.callback_metrics['train/loss']):.3f} "
-            f"angle {float(trainer.callback_metrics['train/angle']):.3f} "
-            f"{pictures / taken_s:.0f} pictures/s, {torch.get_num_threads()} threads",
-            flush=True,
-        )
+        if trainer.is_global_zero:
+            print(
+                f"{time.strftime('%H:%M:%S', time.gmtime())} round {trainer.current_epoch} "
+                f"step {trainer.global_step} progress {model.progress:.3f} "
+                f"loss {float(trainer.callback_metrics['train/loss']):.3f} "
+                f"angle {float(trainer.callback_metrics['train/angle']):.3f} "
+                f"{pictures / taken_s:.0f} pictures/s, {torch.get_num_threads()} threads",
+                flush=True,
+            )
         if model.progress >= 1.0:
             trainer.should_stop = True
-
-
-def load_config(path: Path, settings: Sequence[str] = ()) -> BackboneConfig:
-    values = fitting.set_keys(fitting.load_yaml(path), settings)
-    config = fitting.read_config(BackboneConfig, values)
-    config.check()
-    return config
 
 
 def fit(config: BackboneConfig, *, resume: bool) -> Distillation:

@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models.backbones import KIND, BackboneShape, CompactBackbone
+from models.backbones import KIND, BackboneShape, CompactBackbone, as_input
 from models.checkpoint import Checkpoint, write_checkpoint
-from train import backbone, fitting
+from train import fitting
+from train.backbone_config import BackboneConfig, load_config
 from train.comparison import Comparison, TeacherReader
 from train.data.distillation import WholeBatches
 from train.data.frames import HELD_OUT_PERCENT, FrameStore, open_frame_store
@@ -66,7 +67,7 @@ photographs of the years up to 2017 show; its teacher knows ImageNet's classes. 
 """
 
 
-def export_backbone(config: backbone.BackboneConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_backbone(config: BackboneConfig, state_path: Path, folder: Path) -> Checkpoint:
     """Writes the slow average of the student.
 
     Raises:
@@ -97,14 +98,14 @@ def export_backbone(config: backbone.BackboneConfig, state_path: Path, folder: P
         **figures,
         "half_precision_distance": half_distance,
         "steps": int(state["global_step"]),
-        "pictures_seen": int(state["global_step"]) * config.data.batch_size,
+        "pictures_seen": int(state["pictures_seen"]),
     }
     card = _card(folder.name, described, metrics, model, half)
     return write_checkpoint(folder, model, config=described, metrics=metrics, card=card, half=half)
 
 
 def _measure(
-    model: CompactBackbone, config: backbone.BackboneConfig, store: FrameStore
+    model: CompactBackbone, config: BackboneConfig, store: FrameStore
 ) -> tuple[dict[str, float], float]:
     """The figures of the weights as they will be stored, and the distance of the two precisions."""
     cache = Path(config.data.cache_dir)
@@ -117,7 +118,7 @@ def _measure(
     with torch.inference_mode():
         for number in range(len(batches)):
             batch = batches[number]
-            pixels = backbone.as_input(batch["pixels"])
+            pixels = as_input(batch["pixels"])
             full, half = model(pixels), rounded(pixels)
             distances.append(1 - functional.cosine_similarity(full, half))
             comparison.add(full, batch)
@@ -126,7 +127,7 @@ def _measure(
 
 
 def _describe(
-    config: backbone.BackboneConfig, shape: BackboneShape, state: dict[str, Any], store: FrameStore
+    config: BackboneConfig, shape: BackboneShape, state: dict[str, Any], store: FrameStore
 ) -> dict[str, Any]:
     trained = ~store.held_out
     sources, counts = np.unique(store.sources[trained], return_counts=True)
@@ -191,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, default=Path("checkpoints/backbone"))
     flags = parser.parse_args(arguments)
     try:
-        config = backbone.load_config(flags.config)
+        config = load_config(flags.config)
         state_path = flags.run or fitting.last_checkpoint(config.run)
         checkpoint = export_backbone(config, state_path, flags.to)
     except (ValueError, FileNotFoundError) as error:

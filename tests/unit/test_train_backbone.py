@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.backbones import BackboneEncoder
+from models.backbones import BackboneEncoder, as_input
 from models.squash import squash_all
 from tests.unit.train_toys import CLASSES, toy_config, write_toy
 from train import backbone, export, fitting
+from train.backbone_config import BackboneConfig, load_config
 from train.comparison import neighbour_accuracy
 from train.data.distillation import DistillationData, ViewBatches, shuffled_draws
 from train.data.frames import open_frame_store
@@ -29,7 +30,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(toy: Path) -> tuple[backbone.BackboneConfig, backbone.Distillation]:
+def trained(toy: Path) -> tuple[BackboneConfig, backbone.Distillation]:
     """A whole run; the state at the beginning of round 2 is kept beside it."""
 
     class KeepsMiddle(backbone.Plan):
@@ -38,14 +39,14 @@ def trained(toy: Path) -> tuple[backbone.BackboneConfig, backbone.Distillation]:
             if trainer.current_epoch == STOPPED_AT_ROUND:
                 shutil.copy(toy / "run" / "last.ckpt", toy / "middle.ckpt")
 
-    config = backbone.load_config(toy_config(toy))
+    config = load_config(toy_config(toy))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backbone, "Plan", KeepsMiddle)
         return config, backbone.fit(config, resume=False)
 
 
 def test_training_approaches_the_teacher(
-    trained: tuple[backbone.BackboneConfig, backbone.Distillation],
+    trained: tuple[BackboneConfig, backbone.Distillation],
 ) -> None:
     config, _ = trained
     figures = backbone.test(config)
@@ -53,12 +54,12 @@ def test_training_approaches_the_teacher(
 
 
 def test_resuming_continues_exactly(
-    toy: Path, trained: tuple[backbone.BackboneConfig, backbone.Distillation]
+    toy: Path, trained: tuple[BackboneConfig, backbone.Distillation]
 ) -> None:
     _, whole_run = trained
     (toy / "second").mkdir()
     shutil.copy(toy / "middle.ckpt", toy / "second" / "last.ckpt")
-    config = backbone.load_config(toy_config(toy, folder=str(toy / "second")))
+    config = load_config(toy_config(toy, folder=str(toy / "second")))
     resumed = backbone.fit(config, resume=True)
     assert resumed.global_step == whole_run.global_step
     wanted = whole_run.state_dict()
@@ -67,7 +68,7 @@ def test_resuming_continues_exactly(
 
 
 def test_exported_folder_gives_the_trained_features(
-    toy: Path, trained: tuple[backbone.BackboneConfig, backbone.Distillation]
+    toy: Path, trained: tuple[BackboneConfig, backbone.Distillation]
 ) -> None:
     config, model = trained
     folder = toy / "checkpoints" / "toy_backbone"
@@ -77,7 +78,7 @@ def test_exported_folder_gives_the_trained_features(
 
     encoder = BackboneEncoder(folder)
     frames = np.random.default_rng(1).integers(0, 255, (3, 48, 70, 3)).astype(np.uint8)
-    pixels = backbone.as_input(torch.from_numpy(squash_all(frames, config.validation_side_px)))
+    pixels = as_input(torch.from_numpy(squash_all(frames, config.validation_side_px)))
     with torch.inference_mode():
         wanted = model.average(pixels).numpy()
     np.testing.assert_allclose(encoder.features(frames), wanted, atol=0.02)

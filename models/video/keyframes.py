@@ -8,9 +8,9 @@ from models.errors import CancelledError
 from models.video.opening import DAMAGE, OpenVideo, VideoPacket
 from models.video.packets import PacketReader, Start
 
-# Key frames decoded together keep all threads busy; few at first, so that the first picture is
-# there at once.
-GROUP_SIZES = (1, 2, 4)
+# Key frames decoded together keep all threads busy; few at first, so that there is soon something
+# to see.
+GROUP_SIZES = (2, 4)
 GROUP_SIZE = 8
 READ_THROUGH_BYTES = 64 << 20  # a smaller file without an index is read from end to end
 REORDERED_FRAMES = 4  # how far a key frame's place in the index may lie before its own time
@@ -20,13 +20,21 @@ class KeyFrameReader:
     """Key frames at least `step_s` apart, found by the index where there is one."""
 
     def __init__(
-        self, video: OpenVideo, *, step_s: float, frame_ticks: int, stop: Callable[[], bool]
+        self,
+        video: OpenVideo,
+        *,
+        step_s: float,
+        frame_ticks: int,
+        stop: Callable[[], bool],
+        after: int | None = None,
     ) -> None:
+        """With `after`, the key frame at that time is known already; those that follow are read."""
         self._video = video
         self._stream = video.stream
         self._context = video.stream.codec_context
         self._reader = PacketReader(video.stream)
         self._stop = stop
+        self._after = after
         self._step = max(1, round(step_s / video.time_base))
         self._frame_ticks = max(1, frame_ticks)
         self._may_seek = (
@@ -35,7 +43,7 @@ class KeyFrameReader:
 
     def frames(self) -> Iterator[tuple[VideoFrame, int]]:
         """Decoded key frames with their times in ticks, in ascending order."""
-        last: int | None = None
+        last = self._after
         for group in self._groups():
             for frame, ticks in self._decode(group):
                 if last is None or ticks > last:
@@ -57,8 +65,8 @@ class KeyFrameReader:
 
     def _keys(self) -> Iterator[tuple[VideoPacket, int]]:
         """Key packets and their times."""
-        last: int | None = None
-        sought = False
+        last = self._after
+        sought = last is not None and self._may_seek and self._seek_after(last)
         for count, packet in enumerate(self._video.packets(self._stop)):
             ticks = self._ticks(packet, count)
             if sought:

@@ -26,6 +26,13 @@ def probe(path: Path, *, name: str | None = None, content_hash: str = "") -> Vid
     Raises:
         VideoOpenError: the file has no video that can be decoded.
     """
+    return probe_first(path, name=name, content_hash=content_hash)[0]
+
+
+def probe_first(
+    path: Path, *, name: str | None = None, content_hash: str = ""
+) -> tuple[VideoInfo, VideoFrame]:
+    """The same, with the frame, so that nobody has to decode it again."""
     # One thread: a second one would only wait for more pictures before giving the first.
     with open_video(path, name=name, threads=1) as video:
         frame = _first_frame(video)
@@ -40,7 +47,7 @@ def probe(path: Path, *, name: str | None = None, content_hash: str = "") -> Vid
         width, height = shown_size(frame.width, frame.height, pixel_shape, turn)
         start_s = float((frame.pts or 0) * video.time_base)
         fps = _fps(video)
-        return VideoInfo(
+        info = VideoInfo(
             path=path,
             name=name or path.name,
             content_hash=content_hash,
@@ -55,6 +62,7 @@ def probe(path: Path, *, name: str | None = None, content_hash: str = "") -> Vid
             coded_width=frame.width,
             coded_height=frame.height,
         )
+        return info, frame
 
 
 def _first_frame(video: OpenVideo) -> VideoFrame | None:

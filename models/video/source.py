@@ -10,13 +10,13 @@ from types import TracebackType
 import numpy as np
 from av.video.frame import VideoFrame
 
-from models.types import FrameBatch, VideoInfo
+from models.types import FrameBatch
 from models.video.batches import BatchStream, Stop
 from models.video.keyframes import KeyFrameReader
 from models.video.opening import OpenVideo, open_video
 from models.video.picture import PictureMaker, scaled_size
 from models.video.planned import PlannedDecoder, ShownFrame
-from models.video.probe import probe
+from models.video.probe import probe_first
 from models.video.sampling import EvenMoments, ListedMoments, ticks_at
 from models.video.seeking import begin_before
 
@@ -48,7 +48,7 @@ class VideoSource:
         Raises:
             VideoOpenError: the file has no video that can be decoded.
         """
-        self.info: VideoInfo = probe(path, name=name, content_hash=content_hash)
+        self.info, self._first = probe_first(path, name=name, content_hash=content_hash)
         self.decode_s = 0.0
         self._stop = stop
         self._threads = threads
@@ -101,9 +101,13 @@ class VideoSource:
         self._running.append(stream)
         return stream
 
-    def _open(self) -> AbstractContextManager[OpenVideo]:
+    def _open(self, *, key_frames_only: bool = False) -> AbstractContextManager[OpenVideo]:
         return open_video(
-            self.info.path, name=self.info.name, threads=self._threads, pictures_only=True
+            self.info.path,
+            name=self.info.name,
+            threads=self._threads,
+            pictures_only=True,
+            key_frames_only=key_frames_only,
         )
 
     def _frame_ticks(self, video: OpenVideo) -> int:
@@ -125,13 +129,20 @@ class VideoSource:
     def _first_look(
         self, step_s: float, short_side_px: int | None, chunk: int, stop: Stop
     ) -> Generator[FrameBatch, None, None]:
-        found = False
-        with self._open() as video:
+        first = self._first
+        with self._open(key_frames_only=True) as video:
+            known = first.pts if first.key_frame else None
             reader = KeyFrameReader(
-                video, step_s=step_s, frame_ticks=self._frame_ticks(video), stop=stop
+                video,
+                step_s=step_s,
+                frame_ticks=self._frame_ticks(video),
+                stop=stop,
+                after=known,
             )
+            frames = reader.frames() if known is None else chain([(first, known)], reader.frames())
             sizes = chain((1, 2, 4), repeat(chunk))  # something to see at once
-            for batch in self._batches(reader.frames(), video, short_side_px, sizes):
+            found = False
+            for batch in self._batches(frames, video, short_side_px, sizes):
                 found = True
                 yield batch
         if not found:  # no key frame that decodes by itself

@@ -84,11 +84,11 @@ def test_a_hostile_name_stays_one_line(tmp_path: Path) -> None:
 
 def test_a_playlist_in_disguise_opens_nothing_else(tmp_path: Path) -> None:
     """The text formats would make the demuxer read the files, or addresses, that they name."""
-    cached = cached_kind("plain.mp4")
+    (tmp_path / "inner.mp4").write_bytes(cached_kind("plain.mp4").read_bytes())
     for name, text in {
-        "hls.mp4": f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nfile:{cached}\n#EXT-X-ENDLIST\n",
-        "concat.mp4": f"ffconcat version 1.0\nfile {cached}\n",
+        "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\ninner.mp4\n#EXT-X-ENDLIST\n",
+        "concat.mp4": "ffconcat version 1.0\nfile inner.mp4\n",
     }.items():
         path = tmp_path / name
         path.write_text(text)
-        refusal(path)
+        assert "cannot be read as a video" in refusal(path)

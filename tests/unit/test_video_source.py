@@ -12,6 +12,7 @@ import pytest
 
 from models.errors import CancelledError
 from models.types import FrameBatch, Pixels
+from models.video import planned
 from models.video.picture import PictureMaker
 from models.video.source import VideoSource
 from tests.media import (
@@ -156,6 +157,17 @@ def test_an_endless_group_at_a_low_rate(tmp_path: Path) -> None:
         found = flat(list(source.sample(0.01)))
     assert [t for t, _ in found] == pytest.approx([0.0, 100.0, 200.0])
     assert [read_number(p) for _, p in found] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["long_gop.mp4", "open_gop.ts", "hevc_open.mkv", "av1.mp4"])
+def test_no_more_than_a_limit_is_kept_waiting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no longer fits is decoded; the frames are the same."""
+    with VideoSource(cached_kind(name)) as source:
+        free = flat(list(source.sample(0.7)))
+        monkeypatch.setattr(planned, "MAX_HELD", 5)
+        tight = flat(list(source.sample(0.7)))
+    assert [t for t, _ in tight] == [t for t, _ in free]
+    assert all((a == b).all() for (_, a), (_, b) in zip(tight, free, strict=True))
 
 
 def test_the_size_may_change_on_the_way(tmp_path: Path) -> None:

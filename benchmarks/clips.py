@@ -137,7 +137,7 @@ VP9 = {"deadline": "realtime", "cpu-used": "7", "row-mt": "1", "b": "4M"}
 FULL_HD, HD, SMALL = (1920, 1080), (1280, 720), (640, 360)
 
 CLIPS = (
-    Clip("1080p H.264 key 250", "libx264", FULL_HD, 250, 20, X264, repeats=2),
+    Clip("1080p H.264 key 250", "libx264", FULL_HD, 250, 20, X264, repeats=3),
     Clip("1080p H.264 key 60", "libx264", FULL_HD, 60, 20, SPARE_B),
     Clip("720p H.264 key 250", "libx264", HD, 250, 20, X264, repeats=2),
     Clip("720p H.264 key 60", "libx264", HD, 60, 20, SPARE_B, repeats=2),

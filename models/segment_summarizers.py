@@ -251,7 +251,7 @@ METHODS: dict[str, Method] = {
         Method(
             "key_shots",
             "Key shots",
-            "Finds the cuts, then the shots where most happens; one typical picture of each.",
+            "Finds the cuts, then the shots where most happens; one telling picture of each.",
             key_shots,
         ),
         Method(

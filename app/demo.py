@@ -51,11 +51,14 @@ def build_demo(services: Services) -> gr.Blocks:
 
         cleared = {piece: empty for tab in tabs for piece, empty in tab.cleared.items()}
         opening = Opening(services, bar, stage, video, cleared)
-        works = opening.connect(limits)
+        asking = [work for tab in tabs for work in tab.connect(limits)]
+        works = [*opening.connect(limits, instead_of=asking), *asking]
+        stage.cancel.click(
+            lambda: (stopped(), None), None, [stage.status, bar.upload],
+            cancels=works, queue=False, **QUIET,
+        )  # fmt: skip
         for tab in tabs:
-            works += tab.connect(limits)
             tab.tab.select(**in_browser(f"tabOpened('{tab.name}')"))
-        stage.cancel.click(stopped, None, stage.status, cancels=works, queue=False, **QUIET)
         theme_button.click(**in_browser("toggleTheme()"))
 
         page.load(**in_browser("openAskedTab()"))

@@ -18,7 +18,7 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
     """Publishes `summarize`. Its widgets are never shown: they only describe its parameters."""
 
     def summarize(
-        video: str | None,
+        video: str | None = None,
         method: str = DEFAULT_METHOD,
         keyframes: float | None = None,
         ratio: float | None = None,
@@ -27,20 +27,17 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
     ) -> Iterator[dict[str, Any]]:
         """Finds the moments of a video that matter: keyframes and shots, with times and scores.
 
+        At the end it returns the summary: video, model, method, sampling, frames [{time_s, score}],
+        keyframes [{time_s, score, shot}], shots [{start_s, end_s, score, chosen}] and timing; times
+        are seconds. While it runs it yields {"progress": words, "fraction": share or null}.
+
         Args:
-            video: The video file. Leave it out when a link is given.
-            method: How moments are chosen: key_shots (a frame for each shot), kmeans (one of each
-                group of similar moments), ssd_anchor (drift from the start of a shot) or
-                ssd_previous (sudden changes).
-            keyframes: How many keyframes to return, 1 to 500. Leave it out to use ratio.
+            video: The video file; leave it out when a link is given.
+            method: key_shots, kmeans (similar moments), ssd_anchor (drift), ssd_previous (change).
+            keyframes: How many keyframes to return, 1 to 500; leave it out to use ratio.
             ratio: The share of the video's time the chosen shots may take, such as 0.15.
             fps: How many frames of each second are looked at.
             link: The address of a video to fetch instead of a file, for instance on YouTube.
-
-        Returns:
-            While it runs {"progress": words, "fraction": share or null}; at the end the summary:
-            video, model, method, sampling, frames [{time_s, score}], keyframes [{time_s, score,
-            shot}], shots [{start_s, end_s, score, chosen}] and timing. Times are seconds.
         """
         request = SummaryRequest(
             method=method,
@@ -55,7 +52,7 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
             else:
                 yield _said(opening)
         if opened is None:
-            raise RequestError("Give a video file or a link.")
+            return
         for step in services.summarize(opened.info, request, opened.meter()):
             if step.complete and step.result is not None:
                 yield step.result.to_json()
@@ -85,10 +82,15 @@ def _opening(
     services: Services, video: str | None, link: str
 ) -> Iterator[Progress | Done[OpenedVideo]]:
     if video is not None:
-        return services.open_file(Path(video), Path(video).name)
-    if link.strip():
-        return services.open_link(link.strip())
-    raise RequestError("Give a video file or a link.")
+        file = Path(video)
+        try:
+            yield from services.open_file(file, file.name)
+        finally:
+            file.unlink(missing_ok=True)  # the store has its own; a refused one is not kept
+    elif link.strip():
+        yield from services.open_link(link.strip())
+    else:
+        raise RequestError("Give a video file or a link.")
 
 
 def _said(progress: Progress) -> dict[str, Any]:

@@ -10,6 +10,11 @@ ONCE: dict[str, Any] = {**QUIET, "trigger_mode": "once"}
 UPDATE_EVERY_S = 0.15
 
 
+def after_saying(words: str) -> dict[str, Any]:
+    """Shows `words` at once, before the server has answered; inputs are passed on as they are."""
+    return {"js": f"(...inputs) => {{ window.framescry.starting('{words}'); return inputs; }}"}
+
+
 def in_browser(script: str) -> dict[str, Any]:
     """An event that never reaches the server."""
     return {"fn": None, "js": f"() => window.framescry.{script}", "api_visibility": "private"}

@@ -11,7 +11,7 @@ import gradio as gr
 
 from app.progress import Done, Progress
 from app.services import OpenedVideo, Services
-from app.tabs.events import ONCE, UPDATE_EVERY_S, in_browser
+from app.tabs.events import ONCE, UPDATE_EVERY_S, after_saying, in_browser
 from app.tabs.failures import Updates, problem, said_plainly
 from app.timeline.component import component
 from app.timeline.results import clock
@@ -22,8 +22,12 @@ RECENTS_KEPT = 6
 LONGEST_NAME = 200
 OPENED_BEFORE_GONE = "That video is no longer kept here; open it again from its file or link."
 
+OPENING = "Opening the video…"
 # Python receives the name as the person knows it, which Gradio otherwise drops.
-WITH_NAME_JS = "(file, name, recents) => [file, file?.orig_name ?? '', recents]"
+WITH_NAME_JS = f"""(file, name, recents) => {{
+  window.framescry.starting('{OPENING}');
+  return [file, file?.orig_name ?? '', recents];
+}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,16 @@ class Opening:
             bar.recents, *cleared,
         ]  # fmt: skip
 
-    def connect(self, limits: dict[str, Any]) -> list[Any]:
-        """Listens to the whole bar; returns the events that Cancel ends."""
+    def connect(self, limits: dict[str, Any], instead_of: list[Any]) -> list[Any]:
+        """Listens to the whole bar; returns the events that Cancel ends.
+
+        What is still being asked of the video before (`instead_of`) ends with its player.
+        """
         bar = self._bar
+        presses = [bar.upload.upload, bar.open_link.click, bar.link.submit]
+        for press in (*presses, bar.examples.pick, bar.recents.pick):
+            press(None, cancels=instead_of, api_visibility="private")
         common = {"outputs": self.outputs, **ONCE, **limits}
-        for starting in (bar.open_link.click, bar.link.submit, bar.upload.upload):
-            starting(**in_browser("starting('Opening the video…')"))
         uploaded = bar.upload.upload(
             self._guarded(self._from_upload),
             [bar.upload, bar.upload_name, bar.remembered],
@@ -118,11 +126,13 @@ class Opening:
             [bar.open_link.click, bar.link.submit],
             self._guarded(self._from_link),
             [bar.link, bar.remembered],
+            **after_saying(OPENING),
             **common,
         )
-        example = bar.examples.pick(self._guarded(self._from_example), [bar.remembered], **common)
+        shelved = {**after_saying(OPENING), **common}
+        example = bar.examples.pick(self._guarded(self._from_example), [bar.remembered], **shelved)
         example.success(**in_browser("runOpenTab()"))
-        recent = bar.recents.pick(self._guarded(self._from_recent), [bar.remembered], **common)
+        recent = bar.recents.pick(self._guarded(self._from_recent), [bar.remembered], **shelved)
         return [uploaded, linked, example, recent]
 
     def on_load(self, remembered: list[dict[str, Any]], request: gr.Request) -> Iterator[Updates]:
@@ -167,7 +177,7 @@ class Opening:
         for example in self._services.examples():
             if example.name == event.key:
                 yield from self._opening(
-                    self._services.open_file(example.path, example.label), remembered, {}
+                    self._services.open_file(example.path, example.path.name), remembered, {}
                 )
 
     def _from_recent(

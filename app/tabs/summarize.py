@@ -10,7 +10,7 @@ import gradio as gr
 from app.pipelines.requests import DEFAULT_METHOD, DEFAULT_RATIO, SummaryRequest
 from app.results import Performance, SummaryResult
 from app.services import OpenedVideo, Services
-from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, in_browser
+from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
 from app.tabs.summary_files import SummaryFiles
 from app.timeline.component import component
@@ -84,12 +84,10 @@ class SummarizeTab:
                 )
                 self._count = gr.Slider(1, 100, value=12, step=1, label="Keyframes", visible=False)
             with gr.Row():
-                self._spacing = gr.Slider(
-                    0, 30, value=1, step=0.5, label="At least so many seconds apart"
-                )
+                self._spacing = gr.Slider(0, 30, value=1, step=0.5, label="Seconds apart, at least")
                 self._fps = gr.Slider(
                     0.5, 10, value=self._services.settings.sample_fps, step=0.5,
-                    label="Frames looked at each second",
+                    label="Frames a second",
                 )  # fmt: skip
         self._note = component("note", elem_id="summarize-note")
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
@@ -109,7 +107,6 @@ class SummarizeTab:
             lambda by: (gr.update(visible=by == BY_SHARE), gr.update(visible=by == BY_NUMBER)),
             self._choose_by, [self._share, self._count], queue=False, **QUIET,
         )  # fmt: skip
-        self._run.click(**in_browser("starting('Starting…')"))
         asked = [
             self._video, self._method, self._choose_by, self._share, self._count, self._spacing,
             self._fps,
@@ -118,6 +115,7 @@ class SummarizeTab:
             said_plainly(self._summarize, self._on_failure),
             asked,
             [self._stage.status, *self.cleared],
+            **after_saying("Starting…"),
             **ONCE,
             **limits,
         )
@@ -210,11 +208,15 @@ def _unless_none(value: float | None, shape: str) -> str | None:
 def _summed_up(result: SummaryResult) -> str:
     kept = sum(shot.end_s - shot.start_s for shot in result.shots if shot.chosen)
     seen = result.timing
-    how = "looked at before" if seen.from_index else f"{seen.frames_processed:,} frames"
+    how = (
+        "looked at before"
+        if seen.from_index
+        else f"{seen.frames_processed:,} frames in {seen.total_s:.1f} s"
+    )
     weights = result.model.hash or "no weights"
     return (
         f"{len(result.keyframes)} moments, {clock(kept)} of {clock(result.video.duration_s)} · "
-        f"{seen.total_s:.1f} s · {how} · model {result.model.name}, {weights}"
+        f"{how} · model {result.model.name}, {weights}"
     )
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 from app.progress import Done
 from app.results import SummaryResult
 from app.services import Services
-from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S
+from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
 from app.timeline.component import component
 from app.timeline.stage import Stage, failed, finished, working
@@ -24,8 +24,8 @@ QUICK = (
 )
 PLOT = ("plot", "Plot", "The importance curve as a picture")  # drawing takes a moment
 SLOW = (
-    ("zip", "Keyframes", "The keyframes at full size, in a ZIP", "Saving the keyframes"),
-    ("cut", "Cut video", "The chosen shots as one MP4", "Cutting the video"),
+    ("zip", "Keyframes (ZIP)", "The keyframes at full size, in a ZIP"),
+    ("cut", "Cut video (MP4)", "The chosen shots as one MP4"),
 )
 
 
@@ -58,6 +58,7 @@ class SummaryFiles:
             said_plainly(self._build_slow, self._on_failure),
             [self._result, self._links],
             [self._links, self._stage.status, self._note],
+            **after_saying("Writing the file…"),
             **ONCE,
             **limits,
         )
@@ -66,10 +67,7 @@ class SummaryFiles:
     def _write_quick(self, result: SummaryResult | None) -> Iterator[Updates]:
         if result is None:
             return
-        slow = [
-            {"kind": kind, "label": label, "help": text, "doing": f"{doing}…"}
-            for kind, label, text, doing in SLOW
-        ]
+        slow = [{"kind": kind, "label": label, "help": text} for kind, label, text in SLOW]
         quick = [self._written(kind, label, text, result) for kind, label, text in QUICK]
         yield {self._links: {"items": [*quick, *slow]}}
         plot = self._written(*PLOT, result)
@@ -92,10 +90,7 @@ class SummaryFiles:
         for step in self._services.export_slow(kind, result):
             if isinstance(step, Done):
                 path = step.value
-                ready = {"path": str(path), "name": path.name}
-                items = [
-                    {**item, **ready} if item["kind"] == kind else item for item in links["items"]
-                ]
+                items = list(_with_file(links["items"], kind, path))
                 took = time.monotonic() - started
                 yield {
                     self._links: {"items": items},
@@ -108,6 +103,18 @@ class SummaryFiles:
 
     def _on_failure(self, text: str) -> Updates:
         return {self._note: problem(text), self._stage.status: failed()}
+
+
+def _with_file(items: list[dict[str, Any]], kind: str, path: Path) -> Iterator[dict[str, Any]]:
+    """The same links, the one that was asked for with its file; a video can also be watched."""
+    for item in items:
+        if item["kind"] != kind:
+            yield item
+            continue
+        ready = {**item, "path": str(path), "name": path.name}
+        yield ready
+        if kind == "cut":
+            yield {**ready, "kind": "watch", "label": "Watch the cut", "watch": True}
 
 
 def _in_both_themes(light: Path, result: SummaryResult) -> dict[str, str]:

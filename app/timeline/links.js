@@ -8,7 +8,6 @@ const create = (item) => {
     made.type = "button";
     made.addEventListener("click", () => {
       asked.add(item.kind);
-      fs.starting(item.doing);
       trigger("build", {kind: item.kind});
     });
   }
@@ -20,7 +19,12 @@ const fill = (made, item) => {
   made.dataset.kind = item.kind;
   if (!item.path) return;
   made.href = fs.fileUrl(item.path);
-  made.download = item.name;
+  if (item.watch) {
+    made.target = "_blank";
+    made.rel = "noopener";
+  } else {
+    made.download = item.name;
+  }
 };
 const show = () => {
   const items = props.value?.items ?? [];

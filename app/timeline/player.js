@@ -23,13 +23,15 @@ const show = () => {
   fs.fps = value.fps;
   fs.startS = value.start_s;
   fs.durationS = value.duration_s;
-  box.style.setProperty("--shape", `${value.width} / ${value.height}`);
+  const shape = value.width / value.height;
+  document.documentElement.style.setProperty("--shape", shape);
+  document.documentElement.style.setProperty("--card-shape", Math.min(2.4, Math.max(1, shape)));
   video.src = fs.fileUrl(value.path);
   fs.address("video", value.hash);
   fs.emit("video", value);
 };
 
-/* Chromium starts every file at zero; a stream that starts later keeps its own clock elsewhere. */
+/* Whether a stream that starts late keeps its clock is up to the browser: it is measured. */
 video.addEventListener("loadeddata", () => {
   if (Math.abs(fs.startS) < 0.02 || !video.requestVideoFrameCallback) return;
   video.requestVideoFrameCallback((_, frame) => {

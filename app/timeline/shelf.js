@@ -11,7 +11,6 @@ const create = () => {
   words.append(fs.make("b"), fs.make("small"));
   made.append(image, words);
   made.addEventListener("click", () => {
-    fs.starting("Opening the video…");
     trigger("pick", {key: made.dataset.key});
   });
   return made;

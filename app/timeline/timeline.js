@@ -175,7 +175,8 @@ fs.on("status", (status) => {
   const part = status?.until_s != null ? share(status.until_s) : status?.fraction ?? 0;
   line.classList.toggle("is-working", working);
   line.classList.toggle("is-unknown", working && !known);
-  line.firstElementChild.style.width = `${100 * Math.min(1, Math.max(0, known ? part : 0))}%`;
+  line.firstElementChild.style.transform =
+    known ? `scaleX(${Math.min(1, Math.max(0, part))})` : "";
 });
 fs.on("video", () => {
   fs.layers.clear();

@@ -1,10 +1,13 @@
 """The same summary for programs."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
 
 from tests.real_media import gradio_media
 from tests.ui.conftest import Server
@@ -32,12 +35,30 @@ def test_only_summarize_is_public(client: Client) -> None:
     assert not described["unnamed_endpoints"]
 
 
+def test_tools_of_the_model_context_protocol(server: Server) -> None:
+    async def ask() -> tuple[list[str], str]:
+        address = f"{server.url}gradio_api/mcp/"
+        async with (
+            streamablehttp_client(address) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            answer = await session.call_tool("summarize", {"link": "http://10.0.0.1/a.mp4"})
+            return [tool.name for tool in tools], str(answer.content[0])
+
+    names, answer = asyncio.run(ask())
+    assert names == ["summarize"]
+    assert "link" in answer
+    assert "Traceback" not in answer
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"video": None},
-        {"video": None, "link": "file:///etc/passwd"},
-        {"video": None, "link": "http://169.254.169.254/latest"},
+        {},
+        {"link": "file:///etc/passwd"},
+        {"link": "http://169.254.169.254/latest"},
         {"video": handle_file(gradio_media("cantina.wav"))},
         {"video": handle_file(gradio_media("b.mp4")), "keyframes": 3, "ratio": 0.5},
         {"video": handle_file(gradio_media("b.mp4")), "keyframes": -1},

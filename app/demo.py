@@ -71,7 +71,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     for folder in (settings.media_dir, settings.export_dir):
         folder.mkdir(parents=True, exist_ok=True)
     return {
-        "server_name": settings.host,
+        "server_name": os.environ.get("GRADIO_SERVER_NAME", settings.host),  # a Space sets it
         "server_port": settings.port,
         "max_file_size": f"{settings.max_upload_mb}mb",
         "allowed_paths": [

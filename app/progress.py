@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from models.errors import CancelledError
 
 HEARTBEAT_S = 0.2
+CLOSING_S = 0.3
 
 Value = TypeVar("Value")
 
@@ -56,7 +57,7 @@ def run_reporting(
     """Runs `work` in a thread; yields its latest Progress at least every HEARTBEAT_S, then Done.
 
     Whatever `work` raises is raised here. When the generator is closed (a person pressed Cancel),
-    `stop` turns true and the thread is waited for.
+    `stop` turns true; the thread cleans up after itself.
     """
     stopped = threading.Event()
     reports: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
@@ -66,7 +67,7 @@ def run_reporting(
     def run() -> None:
         try:
             outcome.append(work(reports.put, stopped.is_set))
-        except BaseException as error:  # handed to the consumer below, whatever it is
+        except BaseException as error:  # noqa: BLE001 - handed to the consumer, whatever it is
             failure.append(error)
         finally:
             reports.put(None)
@@ -89,7 +90,8 @@ def run_reporting(
                 yield latest
     finally:
         stopped.set()
-        thread.join(timeout=5.0)
+        # A page closes the stream on the loop that serves everybody: no longer wait than this.
+        thread.join(timeout=CLOSING_S)
     if failure:
         raise failure[0]
     yield Done(outcome[0])

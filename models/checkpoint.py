@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from models.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
+
+    from models.types import Floats
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -131,21 +133,57 @@ def load_weights(checkpoint: Checkpoint, model: "nn.Module") -> None:
             f"The weights of the checkpoint {checkpoint.name} cannot be read ({error})."
         ) from error
     wanted = model.state_dict()
+    _check_shapes(
+        checkpoint,
+        {name: tuple(tensor.shape) for name, tensor in stored.items()},
+        {name: tuple(tensor.shape) for name, tensor in wanted.items()},
+    )
+    model.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in stored.items()})
+
+
+def load_arrays(
+    checkpoint: Checkpoint, wanted: Mapping[str, tuple[int, ...]]
+) -> "dict[str, Floats]":
+    """The stored tensors as float32 arrays, for a network that runs without torch.
+
+    Raises:
+        CheckpointError: a tensor is missing, unknown, or has another shape than `wanted` says.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        stored = load_file(checkpoint.weights_path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"The weights of the checkpoint {checkpoint.name} cannot be read ({error})."
+        ) from error
+    _check_shapes(checkpoint, {name: array.shape for name, array in stored.items()}, wanted)
+    return {name: array.astype(np.float32) for name, array in stored.items()}
+
+
+def _check_shapes(
+    checkpoint: Checkpoint,
+    stored: Mapping[str, tuple[int, ...]],
+    wanted: Mapping[str, tuple[int, ...]],
+) -> None:
     difference = _difference(stored, wanted)
     if difference is not None:
         raise CheckpointError(
             f"The weights of the checkpoint {checkpoint.name} do not fit its "
             f"architecture: {difference}."
         )
-    model.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in stored.items()})
 
 
-def _difference(stored: Mapping[str, "Tensor"], wanted: Mapping[str, "Tensor"]) -> str | None:
-    for name, tensor in wanted.items():
+def _difference(
+    stored: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]
+) -> str | None:
+    for name, shape in wanted.items():
         if name not in stored:
             return f"{name} is missing"
-        if stored[name].shape != tensor.shape:
-            return f"{name} has the shape {list(stored[name].shape)}, not {list(tensor.shape)}"
+        if stored[name] != tuple(shape):
+            return f"{name} has the shape {list(stored[name])}, not {list(shape)}"
     unknown = sorted(set(stored) - set(wanted))
     return f"{unknown[0]} is not part of it" if unknown else None
 

@@ -1,7 +1,11 @@
 """Writes the figures that the README quotes, each with its data, split and protocol.
 
     python -m train.evaluate summaries --data FOLDER [--out train/results]
+    python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
+    python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
 
+`keyframes` is the trained scorer over five folds (train/folds.py), `retrieval` frame search over
+whole galleries (train/retrieval_report.py). For `summaries`,
 FOLDER holds TVSum as videos/ID.mp4 and tvsum.h5. Choices in the methods (weights of curves,
 thresholds) were made on the videos with an odd index in the sorted list, and on nothing else of
 TVSum; the table reports the videos with an even index. The other half is in the JSON.
@@ -9,6 +13,7 @@ TVSum; the table reports the videos with an even index. The other half is in the
 
 import argparse
 import json
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +160,26 @@ def as_markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _keyframes(given: argparse.Namespace) -> str:
+    # Lightning takes seconds to import, and the other command does without.
+    from train import folds
+    from train.keyframe_config import load_config
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    report = folds.evaluate_keyframes(load_config(given.config, given.settings), given.seeds)
+    folds.write_report(report, given.out)
+    return folds.as_markdown(report)
+
+
+def _retrieval(given: argparse.Namespace) -> str:
+    from train import retrieval_report
+    from train.frame_text_config import load_config
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    report = retrieval_report.make_report(load_config(given.config, given.settings), given.folder)
+    return retrieval_report.write_report(report, given.out)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -163,7 +188,25 @@ def main(arguments: list[str] | None = None) -> None:
     summaries.add_argument("--out", type=Path, default=Path("train/results"))
     summaries.add_argument("--encoder", default="colour", choices=registry.names("frame_encoder"))
     summaries.add_argument("--limit", type=int, help="only so many videos, to try it out")
+    keyframes = commands.add_parser("keyframes", help="the trained scorer, by five folds")
+    keyframes.add_argument(
+        "--config", type=Path, default=Path("train/configs/keyframe_scorer.yaml")
+    )
+    keyframes.add_argument("--set", dest="settings", action="append", default=[])
+    keyframes.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    keyframes.add_argument("--out", type=Path, default=Path("train/results"))
+    retrieval = commands.add_parser("retrieval", help="frame search over whole galleries")
+    retrieval.add_argument("--config", type=Path, default=Path("train/configs/compact.yaml"))
+    retrieval.add_argument("--set", dest="settings", action="append", default=[])
+    retrieval.add_argument("--folder", type=Path, default=Path("checkpoints/compact"))
+    retrieval.add_argument("--out", type=Path, default=Path("train/results"))
     given = parser.parse_args(arguments)
+    if given.command == "retrieval":
+        print(_retrieval(given))
+        return
+    if given.command == "keyframes":
+        print(_keyframes(given))
+        return
     report = evaluate_summaries(given.data, given.encoder, given.limit)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "summaries.json").write_text(json.dumps(report, indent=1) + "\n")

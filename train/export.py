@@ -1,6 +1,8 @@
 """Writes the checkpoint folder of a trained model.
 
     python -m train.export backbone [--run STATE.ckpt] [--to checkpoints/backbone]
+    python -m train.export keyframe_scorer [--run STATE.ckpt] [--to checkpoints/keyframe_scorer]
+    python -m train.export compact [--run STATE.ckpt] [--to checkpoints/compact]
 
 Half precision is kept where it costs nothing measurable: the features of held-out pictures are
 computed with both, and float32 is written where they differ by more than the tolerance.
@@ -184,23 +186,52 @@ def _card(
     )
 
 
+def _keyframe_scorer(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import keyframe_config, keyframe_export
+
+    config = keyframe_config.load_config(config_path, settings)
+    report = Path("train/results") / f"keyframes_{config.data.features}.json"
+    return keyframe_export.export_scorer(
+        config, state_path or fitting.last_checkpoint(config.run), report, folder
+    )
+
+
+def _compact(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import frame_text_config, frame_text_export
+
+    config = frame_text_config.load_config(config_path, settings)
+    return frame_text_export.export_frame_text(config, state_path, folder)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.export")
-    parser.add_argument("model", choices=("backbone",))
-    parser.add_argument("--config", type=Path, default=Path("train/configs/backbone.yaml"))
+    parser.add_argument("model", choices=("backbone", "keyframe_scorer", "compact"))
+    parser.add_argument("--config", type=Path, help="default: train/configs/MODEL.yaml")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--run", type=Path, help="default: the last state of the config's run")
-    parser.add_argument("--to", type=Path, default=Path("checkpoints/backbone"))
+    parser.add_argument("--to", type=Path, help="default: checkpoints/MODEL")
     flags = parser.parse_args(arguments)
+    config_path = flags.config or Path(f"train/configs/{flags.model}.yaml")
+    folder = flags.to or Path("checkpoints") / flags.model
     try:
-        config = load_config(flags.config)
-        state_path = flags.run or fitting.last_checkpoint(config.run)
-        checkpoint = export_backbone(config, state_path, flags.to)
+        if flags.model == "keyframe_scorer":
+            checkpoint = _keyframe_scorer(config_path, flags.settings, flags.run, folder)
+        elif flags.model == "compact":
+            checkpoint = _compact(config_path, flags.settings, flags.run, folder)
+        else:
+            config = load_config(config_path, flags.settings)
+            state_path = flags.run or fitting.last_checkpoint(config.run)
+            checkpoint = export_backbone(config, state_path, folder)
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{checkpoint.folder}: {checkpoint.weights_path.stat().st_size / 1e6:.2f} MB")
     for name, value in checkpoint.metrics.items():
-        print(f"  {name} {value:.4g}")
+        print(f"  {name} {value:.4g}" if isinstance(value, (int, float)) else f"  {name} {value}")
     return 0
 
 

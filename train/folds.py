@@ -1,0 +1,229 @@
+"""The keyframe scorer by five folds and several seeds, beside its ablations, chance and people.
+
+Every video is tested once for each seed, by a network that saw neither it nor any figure of it:
+the number of rounds is fixed in the config.
+"""
+
+import dataclasses
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.shots import shot_starts
+from models.types import Floats
+from train import fitting
+from train.data.tvsum_features import SOURCE_FILE
+from train.data.tvsum_folds import (
+    FOLDS,
+    Parts,
+    ScoredVideo,
+    fold_of_each,
+    load_scored_videos,
+    parts_of,
+)
+from train.keyframe_config import ScorerConfig
+from train.keyframe_scorer import KeyframeTraining, ScorerVideos
+from train.metrics import Flags, f_score, leave_one_out, rank_correlations, summary_flags
+
+LOG = logging.getLogger(__name__)
+
+SEEDS = (0, 1, 2)
+FIGURES = ("tau", "rho", "f")
+TRAINED = "local and global"
+VARIANTS: dict[str, dict[str, Any]] = {
+    TRAINED: {},
+    "local only": {"branches": "local"},
+    "global only": {"branches": "global"},
+    "no Transformer": {"layers": 0},
+}
+PROTOCOL = (
+    "Frames at 2 a second. Five folds in which every video is tested once, dealt out by category; "
+    "the number of rounds is fixed. tau-b and rho of the scores against EACH of the 20 "
+    "annotators, mean over annotators, then videos, then folds. F: shots by KTS on the backbone's "
+    "own features, shot value = mean of its frames, 0/1 knapsack at 15 % of the length, F against "
+    "each annotator's own choice by the same rule, mean over annotators, videos, folds. +- is the "
+    "standard deviation over folds (means over seeds), in brackets that over seeds. Human: each "
+    "annotator against each of the others."
+)
+SEEN = (
+    "The frames of all these videos were also used, without their annotations, to train the "
+    "backbone by distillation."
+)
+
+Row = tuple[float, float, float]  # tau, rho, F of one video
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """One video, and what its annotators would choose of it."""
+
+    video: ScoredVideo
+    starts: npt.NDArray[np.int64]
+    chosen: list[Flags]
+
+    def row(self, scores: npt.NDArray[Any]) -> Row:
+        tau, rho = rank_correlations(scores, self.video.annotators)
+        ours = summary_flags(scores, self.starts)
+        return tau, rho, float(np.mean([f_score(ours, theirs) for theirs in self.chosen]))
+
+    def human_row(self) -> Row:
+        return leave_one_out(self.video.annotators, self.starts)
+
+
+def judge_of(video: ScoredVideo) -> Judge:
+    starts = shot_starts(video.features, video.times_s, video.end_s)
+    return Judge(video, starts, [summary_flags(row, starts) for row in video.annotators])
+
+
+def fit_quietly(config: ScorerConfig, parts: Parts) -> KeyframeTraining:
+    """Trains without logs and files."""
+    lightning.seed_everything(config.seed, verbose=False)
+    model = KeyframeTraining(config)
+    trainer = lightning.Trainer(
+        accelerator=config.run.accelerator,
+        devices=1,
+        max_epochs=config.run.max_rounds,
+        accumulate_grad_batches=config.run.accumulate,
+        gradient_clip_val=config.run.clip_norm,
+        reload_dataloaders_every_n_epochs=1,
+        limit_val_batches=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, ScorerVideos(config, parts))
+    return model
+
+
+def held_out_scores(
+    config: ScorerConfig, videos: Sequence[ScoredVideo], *, inner: bool = False
+) -> dict[str, Floats]:
+    """Scores of every video by the network of the fold that held it out."""
+    found = {}
+    for fold in range(FOLDS):
+        parts = parts_of(videos, fold, inner=inner)
+        model = fit_quietly(config, parts)
+        for video in parts.held:
+            features, times_s = torch.from_numpy(video.features), torch.from_numpy(video.times_s)
+            found[video.name] = model.scores(features, times_s)
+    return found
+
+
+def summarized(runs: Sequence[dict[str, Row]], fold_of: dict[str, int]) -> dict[str, Any]:
+    """Means over videos, folds and seeds, with both standard deviations, for one row."""
+    folds = sorted(set(fold_of.values()))
+    means = np.array(
+        [
+            [
+                np.mean([row for name, row in run.items() if fold_of[name] == fold], axis=0)
+                for fold in folds
+            ]
+            for run in runs
+        ]
+    )  # [seeds, folds, figures]
+    by_fold, by_seed = means.mean(axis=0), means.mean(axis=1)
+    over_folds = by_fold.std(axis=0, ddof=1) if len(folds) > 1 else by_fold[0] * 0
+    over_seeds = by_seed.std(axis=0, ddof=1) if len(runs) > 1 else by_seed[0] * 0
+    return {
+        name: {
+            "mean": round(float(by_seed[:, i].mean()), 4),
+            "over_folds": round(float(over_folds[i]), 4),
+            "over_seeds": round(float(over_seeds[i]), 4),
+        }
+        for i, name in enumerate(FIGURES)
+    }
+
+
+def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+    """The report: every variant, random scores and people, on the config's features."""
+    data = config.data
+    # Lightning says the same of its devices and workers at every one of the many fits.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    if config.run.threads is not None:
+        torch.set_num_threads(config.run.threads)
+    videos = load_scored_videos(Path(data.data_dir), data.features_dir)
+    judges = {video.name: judge_of(video) for video in videos}
+    runs = {"random": [_random_run(judges, seed) for seed in seeds]}
+    for variant, changes in VARIANTS.items():
+        runs[variant] = []
+        for seed in seeds:
+            model = dataclasses.replace(config.model, **changes)
+            changed = dataclasses.replace(config, model=model, seed=seed)
+            scores = held_out_scores(changed, videos)
+            runs[variant].append({name: judges[name].row(scores[name]) for name in judges})
+            tau, rho, f = np.mean(list(runs[variant][-1].values()), axis=0)
+            LOG.info("%s, seed %d: tau %.4f rho %.4f F %.4f", variant, seed, tau, rho, f)
+    runs["human"] = [{name: judge.human_row() for name, judge in judges.items()}]
+    fold_of = dict(zip(judges, fold_of_each(videos), strict=True))
+    return {
+        "data": "TVSum, 40 of 50 videos as 3 frames-a-second previews of 176x176",
+        "protocol": PROTOCOL,
+        "seen_before": SEEN,
+        "backbone": json.loads((data.features_dir / SOURCE_FILE).read_text()),
+        "seeds": list(seeds),
+        "config": {
+            "model": dataclasses.asdict(config.model),
+            "learning": dataclasses.asdict(config.learning),
+            "rounds": config.run.max_rounds,
+            "batch_videos": data.batch_videos,
+            "crop_share": data.crop_share,
+            "max_stride": data.max_stride,
+        },
+        "code_version": fitting.code_version(),
+        "rows": {name: summarized(of_row, fold_of) for name, of_row in runs.items()},
+        "folds": fold_of,
+        "videos": {
+            name: {
+                row: [[round(value, 4) for value in run[name]] for run in of_row]
+                for row, of_row in runs.items()
+            }
+            for name in judges
+        },
+    }
+
+
+def _random_run(judges: dict[str, Judge], seed: int) -> dict[str, Row]:
+    random = np.random.default_rng(seed)
+    return {
+        name: judge.row(random.random(len(judge.video.times_s))) for name, judge in judges.items()
+    }
+
+
+def as_markdown(report: dict[str, Any]) -> str:
+    name = report["backbone"]["name"]
+    lines = [
+        f"{report['data']}. {report['protocol']} {report['seen_before']}",
+        "",
+        f"| features of `{name}` | tau-b | rho | F |",
+        "|---|---|---|---|",
+    ]
+    for row, figures in report["rows"].items():
+        cells = [
+            f"{figures[f]['mean']:.3f} +- {figures[f]['over_folds']:.3f} "
+            f"({figures[f]['over_seeds']:.3f})"
+            for f in FIGURES
+        ]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    seeds = ", ".join(str(seed) for seed in report["seeds"])
+    lines += ["", f"Seeds {seeds}; {report['config']['rounds']} rounds of training."]
+    return "\n".join(lines) + "\n"
+
+
+def write_report(report: dict[str, Any], folder: Path) -> Path:
+    """keyframes_BACKBONE.json and .md; returns the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"keyframes_{report['backbone']['name']}.json"
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    path.with_suffix(".md").write_text(as_markdown(report))
+    return path

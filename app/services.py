@@ -32,6 +32,7 @@ EXPORT_ENDINGS = {
     "edl": ".edl",
     "fcpxml": ".fcpxml",
     "plot": ".importance.png",
+    "sheet": ".moments.jpg",
     "zip": ".keyframes.zip",
     "cut": ".cut.mp4",
 }
@@ -203,10 +204,10 @@ def _drop_older(folder: Path, age_s: float) -> None:
 
 def _writer(kind: str) -> Callable[[SummaryResult, Path], Path]:
     """Imported when asked for: drawing alone takes longer to import than the page to answer."""
-    if kind == "plot":
-        from app.render import save_plot
+    if kind in ("plot", "sheet"):
+        from app import render
 
-        return save_plot
+        return render.save_plot if kind == "plot" else render.contact_sheet
     from app.export import documents, editing
 
     return {

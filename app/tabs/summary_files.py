@@ -21,6 +21,7 @@ QUICK = (
     ("vtt", "Chapters", "WebVTT chapters for a player"),
     ("edl", "EDL", "A cut list for editing programs"),
     ("fcpxml", "FCPXML", "A timeline for Final Cut, Resolve and others"),
+    ("sheet", "Contact sheet", "The key moments with their times, in one picture"),
 )
 PLOT = ("plot", "Plot", "The importance curve as a picture")  # drawing takes a moment
 SLOW = (

@@ -36,6 +36,8 @@ def test_files(summarized: Person, video: Path, tmp_path: Path) -> None:
     assert fetched("vtt").read_text(encoding="utf-8").startswith("WEBVTT")
     assert "TITLE:" in fetched("edl").read_text(encoding="utf-8")
     assert ET.parse(fetched("fcpxml")).getroot().tag == "fcpxml"
+    with Image.open(fetched("sheet")) as sheet:
+        assert sheet.format == "JPEG" and sheet.width > 600
     with Image.open(fetched("plot")) as plot:
         assert plot.width > 600
     with zipfile.ZipFile(fetched("zip")) as pictures:

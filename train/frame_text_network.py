@@ -10,6 +10,8 @@ from torch.nn import functional
 from models.frame_text_encoder import FrameTextShape
 from models.subwords import PADDING_ID
 
+GROUP_TEXTS = 64
+
 
 class TextLayer(nn.Module):
     """Attention of all pieces to all pieces, then a small network for each; x is [N, L, width]."""
@@ -49,6 +51,18 @@ class TextTower(nn.Module):
         nn.init.normal_(self.pieces.weight, std=0.1)
 
     def forward(self, ids: Tensor) -> Tensor:
+        """Texts of like length together: most are short, and padding costs as much as words."""
+        if len(ids) <= GROUP_TEXTS:
+            return self._read(ids)
+        lengths = (ids != PADDING_ID).sum(1)
+        order = lengths.argsort(stable=True)
+        read = []
+        for start in range(0, len(ids), GROUP_TEXTS):
+            rows = order[start : start + GROUP_TEXTS]
+            read.append(self._read(ids[rows, : int(lengths[rows].max())]))
+        return torch.cat(read)[order.argsort()]
+
+    def _read(self, ids: Tensor) -> Tensor:
         present = ids != PADDING_ID
         x = self.dropout(self.pieces(ids) + self.places[: ids.shape[1]])
         for layer in self.layers:

@@ -105,6 +105,9 @@ def test_texts_are_embedded_as_torch_does(folder: Path, network: FrameTextNetwor
     np.testing.assert_allclose(found, wanted, atol=2e-5)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(found[0], found[-1], atol=1e-6)
+    with torch.inference_mode():  # many texts, which the network reads in groups of like length
+        many = network.embed_texts(torch.from_numpy(ids).repeat(40, 1)).numpy()
+    np.testing.assert_allclose(many, np.tile(found, (40, 1)), atol=2e-5)
     # A text means the same whatever longer ones it is encoded with.
     np.testing.assert_allclose(encoder.encode_texts(TEXTS[:1])[0], found[0], atol=1e-5)
     assert encoder.encode_texts([]).shape == (0, 16)

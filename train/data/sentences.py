@@ -6,6 +6,7 @@ texts that are already there are not asked again. With a full cache the package 
 """
 
 import importlib.util
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ def sentence_embeddings(texts: Sequence[str], cache_dir: Path) -> Floats:
     embeddings = np.empty((0, SENTENCE_DIM), np.float16)
     if path.is_file():
         with np.load(path) as file:
-            known = {text: row for row, text in enumerate(file["texts"].tolist())}
+            known = {text: row for row, text in enumerate(json.loads(file["texts"].tobytes()))}
             embeddings = file["embeddings"]
     new = sorted(set(texts) - set(known))
     if new:
@@ -53,7 +54,9 @@ def sentence_embeddings(texts: Sequence[str], cache_dir: Path) -> Floats:
         known.update({text: len(known) + row for row, text in enumerate(new)})
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, texts=np.asarray(list(known)), embeddings=embeddings)
+        # As one string: an array of strings has room for the longest in every row.
+        texts_json = np.frombuffer(json.dumps(list(known)).encode(), np.uint8)
+        np.savez(partial, texts=texts_json, embeddings=embeddings)
         partial.replace(path)
     rows = [known[text] for text in texts]
     return np.asarray(embeddings[rows], np.float32)

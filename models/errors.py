@@ -1,4 +1,4 @@
-"""Errors a person can do something about. Their message is shown as it stands: one plain sentence."""
+"""Errors a person can do something about: the message is one plain sentence, shown as it is."""
 
 
 class UserFacingError(Exception):

@@ -5,6 +5,7 @@ the number of rounds is fixed in the config.
 """
 
 import dataclasses
+import hashlib
 import json
 import logging
 import warnings
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.checkpoint import file_hash
 from models.shots import shot_starts
 from models.types import Floats
 from train import fitting
@@ -57,6 +59,17 @@ PROTOCOL = (
 SEEN = (
     "The frames of all these videos were also used, without their annotations, to train the "
     "backbone by distillation."
+)
+
+# What a run's figures depend on beside its config and features.
+SOURCES = (
+    "models/keyframe_network.py",
+    "models/shots.py",
+    "train/data/tvsum_folds.py",
+    "train/folds.py",
+    "train/keyframe_scorer.py",
+    "train/losses.py",
+    "train/metrics.py",
 )
 
 Row = tuple[float, float, float]  # tau, rho, F of one video
@@ -144,6 +157,32 @@ def summarized(runs: Sequence[dict[str, Row]], fold_of: dict[str, int]) -> dict[
     }
 
 
+def run_of(
+    config: ScorerConfig, judges: dict[str, Judge], backbone: dict[str, Any]
+) -> dict[str, Row]:
+    """Rows of every video, held out once. Kept on disk: a broken evaluation goes on from there."""
+    repository = Path(__file__).parents[1]
+    depends = [
+        dataclasses.asdict(config.model),
+        dataclasses.asdict(config.learning),
+        dataclasses.asdict(dataclasses.replace(config.data, fold=None, inner=False)),
+        [config.run.max_rounds, config.run.accumulate, config.run.clip_norm, config.seed],
+        backbone,
+        [file_hash(repository / name) for name in SOURCES],
+    ]
+    digest = hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:24]
+    path = Path(config.data.cache_dir) / "folds" / f"{digest}.json"
+    if path.is_file():
+        return {name: tuple(row) for name, row in json.loads(path.read_text()).items()}
+    scores = held_out_scores(config, [judge.video for judge in judges.values()])
+    rows = {name: judge.row(scores[name]) for name, judge in judges.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(rows))
+    unfinished.rename(path)
+    return rows
+
+
 def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """The report: every variant, random scores and people, on the config's features."""
     data = config.data
@@ -153,6 +192,7 @@ def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> di
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     videos = load_scored_videos(Path(data.data_dir), data.features_dir)
+    backbone = json.loads((data.features_dir / SOURCE_FILE).read_text())
     judges = {video.name: judge_of(video) for video in videos}
     runs = {"random": [_random_run(judges, seed) for seed in seeds]}
     for variant, changes in VARIANTS.items():
@@ -160,8 +200,7 @@ def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> di
         for seed in seeds:
             model = dataclasses.replace(config.model, **changes)
             changed = dataclasses.replace(config, model=model, seed=seed)
-            scores = held_out_scores(changed, videos)
-            runs[variant].append({name: judges[name].row(scores[name]) for name in judges})
+            runs[variant].append(run_of(changed, judges, backbone))
             tau, rho, f = np.mean(list(runs[variant][-1].values()), axis=0)
             LOG.info("%s, seed %d: tau %.4f rho %.4f F %.4f", variant, seed, tau, rho, f)
     runs["human"] = [{name: judge.human_row() for name, judge in judges.items()}]
@@ -170,7 +209,7 @@ def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> di
         "data": "TVSum, 40 of 50 videos as 3 frames-a-second previews of 176x176",
         "protocol": PROTOCOL,
         "seen_before": SEEN,
-        "backbone": json.loads((data.features_dir / SOURCE_FILE).read_text()),
+        "backbone": backbone,
         "seeds": list(seeds),
         "config": {
             "model": dataclasses.asdict(config.model),

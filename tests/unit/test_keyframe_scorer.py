@@ -182,6 +182,21 @@ def test_report_has_every_row_and_every_video(report_path: Path) -> None:
     assert "distillation" in table  # what was seen before stands beside the figures
 
 
+def test_a_broken_evaluation_goes_on(
+    toy: Path, report_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> dict[str, Any]:
+        raise InterruptedError
+
+    monkeypatch.setattr(folds, "held_out_scores", refuse)
+    config = load_config(scorer_toys.toy_config(toy, run={"max_rounds": 2}))
+    again = folds.evaluate_keyframes(config, seeds=[0, 1])
+    report = json.loads(report_path.read_text())
+    assert again["rows"] == report["rows"]
+    with pytest.raises(InterruptedError):
+        folds.evaluate_keyframes(dataclasses.replace(config, seed=0), seeds=[2])
+
+
 def test_summary_is_over_videos_then_folds_then_seeds() -> None:
     fold_of = {"a": 0, "b": 0, "c": 1}
     runs: list[dict[str, folds.Row]] = [

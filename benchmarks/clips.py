@@ -14,6 +14,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.priority import keep_priority
+
 CACHE = Path(".cache/benchmarks")
 FPS = 30
 SHOT_FRAMES = 150
@@ -96,7 +98,7 @@ def _pictures(size: tuple[int, int], count: int) -> Iterator[npt.NDArray[np.uint
 
 
 def _encode(clip: Clip, path: Path) -> None:
-    with av.open(str(path), "w") as out:
+    with keep_priority(), av.open(str(path), "w") as out:
         stream = out.add_stream(clip.codec, rate=FPS, options=clip.options)
         stream.width, stream.height = clip.size
         stream.pix_fmt = "yuv420p"

@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from benchmarks.priority import keep_priority
 from models.types import Pixels
 
 os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder talks a lot
@@ -90,7 +91,8 @@ def uneven_times(frames: int, seed: int = 0, start_s: float = 0.0) -> tuple[floa
 
 def make_video(path: Path, recipe: Recipe) -> Path:
     """Writes the numbered video; the file's suffix chooses the container unless `format` does."""
-    with av.open(str(path), "w", format=recipe.format, options=recipe.muxer) as out:
+    writing = av.open(str(path), "w", format=recipe.format, options=recipe.muxer)
+    with keep_priority(), writing as out:
         stream = out.add_stream(recipe.codec, rate=recipe.fps, options=recipe.options)
         stream.width, stream.height = recipe.size
         stream.pix_fmt = recipe.pixel_format

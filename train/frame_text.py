@@ -55,7 +55,7 @@ class Rounds(Callback):
         shown = " ".join(
             f"{name} {float(value):.3f}"
             for name, value in sorted(trainer.callback_metrics.items())
-            if not name.endswith("_step")
+            if not name.endswith(("_step", "_epoch")) and not name.startswith("lr-")
         )
         LOG.info("%s, round %d: %s", self._stage, trainer.current_epoch, shown)
 

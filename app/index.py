@@ -7,6 +7,7 @@ renamed when whole, so a reader sees all of it or nothing, whenever a process is
 import json
 import os
 import time
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -41,15 +42,8 @@ class IndexKey:
         return f"{self.content_hash}/{self.encoder}-{weights}-{self.fps:g}fps-{FORMAT}"
 
 
-class StoredThumbnails(Sequence[bytes]):
-    """JPEG pictures in one file, read when asked for; stays readable after an eviction."""
-
-    def __init__(self, path: Path, offsets: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
-        self._file = path.open("rb")
-        self._offsets = offsets
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
+class Thumbnails(Sequence[bytes]):
+    """JPEG pictures by their number, wherever they are."""
 
     @overload
     def __getitem__(self, at: int) -> bytes: ...
@@ -60,7 +54,25 @@ class StoredThumbnails(Sequence[bytes]):
             return [self[i] for i in range(*at.indices(len(self)))]
         if not -len(self) <= at < len(self):
             raise IndexError(at)
-        start, end = (int(x) for x in self._offsets[at % len(self) :][:2])
+        return self.picture(at % len(self))
+
+    @abstractmethod
+    def picture(self, at: int) -> bytes:
+        """The picture numbered `at`, from 0."""
+
+
+class StoredThumbnails(Thumbnails):
+    """JPEG pictures in one file, read when asked for; stays readable after an eviction."""
+
+    def __init__(self, path: Path, offsets: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        self._file = path.open("rb")
+        self._offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def picture(self, at: int) -> bytes:
+        start, end = (int(x) for x in self._offsets[at : at + 2])
         return os.pread(self._file.fileno(), end - start, start)
 
 
@@ -96,7 +108,7 @@ class FrameIndex:
         )
 
 
-class JoinedThumbnails(Sequence[bytes]):
+class JoinedThumbnails(Thumbnails):
     """Two sequences one after the other, neither copied."""
 
     def __init__(self, first: Sequence[bytes], second: Sequence[bytes]) -> None:
@@ -105,13 +117,7 @@ class JoinedThumbnails(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._first) + len(self._second)
 
-    @overload
-    def __getitem__(self, at: int) -> bytes: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[bytes]: ...
-    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(len(self)))]
+    def picture(self, at: int) -> bytes:
         if at < len(self._first):
             return self._first[at]
         return self._second[at - len(self._first)]

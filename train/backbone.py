@@ -28,6 +28,7 @@ from models.backbones import CompactBackbone, as_input
 from models.device import free_threads
 from train import fitting
 from train.backbone_config import BackboneConfig, load_config
+from train.command import run_command
 from train.comparison import Comparison, TeacherReader
 from train.data.distillation import Batch, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
@@ -35,7 +36,7 @@ from train.data.teacher_views import TeacherSpace, open_teacher_space
 WATCHED = "val/cosine"
 
 
-class Distillation(lightning.LightningModule):
+class Distillation(fitting.ValidatedModule):
     """The student, a slow average of it (the one that is kept), and the teacher's classifier."""
 
     def __init__(
@@ -161,15 +162,6 @@ class Distillation(lightning.LightningModule):
                 flush=True,
             )
 
-    def on_test_epoch_start(self) -> None:
-        self.on_validation_epoch_start()
-
-    def test_step(self, batch: Batch, number: int) -> None:
-        self.validation_step(batch, number)
-
-    def on_test_epoch_end(self) -> None:
-        self.on_validation_epoch_end()
-
 
 class Plan(Callback):
     """Sets resolution and threads of the coming round; ends the run when the schedule is over."""
@@ -242,17 +234,7 @@ def test(config: BackboneConfig) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    flags = fitting.parse_flags("backbone", arguments)
-    try:
-        config = load_config(flags.config, flags.settings)
-        if flags.action == "fit":
-            fit(config, resume=flags.resume)
-        else:
-            test(config)
-    except (ValueError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run_command("backbone", arguments, load_config, fit, test)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ A config is one YAML file whose sections are dataclasses. Every key is checked b
 read; a wrong one is named, with what was received.
 """
 
-import argparse
 import dataclasses
 import subprocess
 import time
@@ -268,10 +267,14 @@ def build_trainer(
     )
 
 
-def parse_flags(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m train.{name}")
-    parser.add_argument("action", choices=("fit", "test"))
-    parser.add_argument("--config", type=Path, default=Path(f"train/configs/{name}.yaml"))
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    return parser.parse_args(arguments)
+class ValidatedModule(lightning.LightningModule):
+    """A module whose test is its validation, on whatever state is given."""
+
+    def on_test_epoch_start(self) -> None:
+        self.on_validation_epoch_start()
+
+    def test_step(self, batch: Any, number: int) -> None:
+        self.validation_step(batch, number)
+
+    def on_test_epoch_end(self) -> None:
+        self.on_validation_epoch_end()

@@ -27,6 +27,7 @@ from models.device import free_threads
 from models.subwords import Subwords
 from models.types import Floats
 from train import fitting
+from train.command import run_command
 from train.data.captioned_features import CaptionedFeatures
 from train.data.joint_batches import PieceReader
 from train.data.joint_module import JointData, TextData
@@ -167,18 +168,8 @@ def test(config: FrameTextConfig) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    flags = fitting.parse_flags("frame_text", arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    try:
-        config = load_config(flags.config, flags.settings)
-        if flags.action == "fit":
-            fit(config, resume=flags.resume)
-        else:
-            test(config)
-    except (ValueError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run_command("frame_text", arguments, load_config, fit, test)
 
 
 if __name__ == "__main__":

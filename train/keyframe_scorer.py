@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.keyframe_network import ScorerNetwork
 from models.types import Floats
 from train import fitting
+from train.command import run_command
 from train.data.tvsum_folds import Parts, ScoredVideo, load_scored_videos, parts_of
 from train.keyframe_config import ScorerConfig, ScorerData, load_config
 from train.losses import pairwise_ranking_loss, random_pairs, regression_loss
@@ -91,7 +92,7 @@ class ScorerVideos(lightning.LightningDataModule):
     test_dataloader = val_dataloader
 
 
-class KeyframeTraining(lightning.LightningModule):
+class KeyframeTraining(fitting.ValidatedModule):
     def __init__(self, config: ScorerConfig) -> None:
         super().__init__()
         self.config = config
@@ -164,15 +165,6 @@ class KeyframeTraining(lightning.LightningModule):
         tau, rho = np.mean(self._correlations, axis=0).tolist()
         self.log_dict({"val/tau": tau, "val/rho": rho}, sync_dist=True)
 
-    def on_test_epoch_start(self) -> None:
-        self.on_validation_epoch_start()
-
-    def test_step(self, batch: Sample, number: int) -> None:
-        self.validation_step(batch, number)
-
-    def on_test_epoch_end(self) -> None:
-        self.on_validation_epoch_end()
-
 
 class Report(Callback):
     """One line a round."""
@@ -227,17 +219,9 @@ def test(config: ScorerConfig) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    flags = fitting.parse_flags("keyframe_scorer", arguments)
-    try:
-        config = load_config(flags.config, flags.settings)
-        if flags.action == "fit":
-            fit(config, resume=flags.resume)
-        else:
-            print(test(config))
-    except (ValueError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run_command(
+        "keyframe_scorer", arguments, load_config, fit, lambda config: print(test(config))
+    )
 
 
 if __name__ == "__main__":

@@ -60,6 +60,17 @@ def read_number(picture: Pixels) -> int:
     return sum(1 << bit for bit, level in enumerate(levels[2:]) if level > 128)
 
 
+def numbered_frames(path: Path) -> list[tuple[float, int]]:
+    """(time, number) of every frame, by a decoder that knows nothing of ours."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        shown = []
+        for frame in container.decode(stream):
+            upright = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            shown.append((float(frame.pts * stream.time_base), read_number(upright)))
+    return sorted(shown)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a numbered video is encoded. `times_s` are the frames' presentation times."""

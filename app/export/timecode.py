@@ -50,10 +50,6 @@ class EditRate:
     def drop_frame(self) -> bool:
         return self.rate.denominator == 1001 and self.rate.numerator % 30000 == 0
 
-    @property
-    def frame_length(self) -> Fraction:
-        return 1 / self.rate
-
     def frame_at(self, seconds: float) -> int:
         """The frame on screen at this time; a time a hair before a frame means that frame."""
         return max(0, math.floor(seconds * self.rate + 0.02))

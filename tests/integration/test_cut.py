@@ -18,7 +18,7 @@ from models.types import Shot, VideoInfo
 from models.video.opening import OpenVideo
 from models.video.probe import probe
 from tests import chromium
-from tests.media import KINDS, Recipe, damaged, even_times, make_video, read_number, repeated
+from tests.media import KINDS, Recipe, damaged, even_times, make_video, numbered_frames, repeated
 from tests.real_media import gradio_media, shared_media
 
 FAST = {"preset": "veryfast"}
@@ -56,16 +56,6 @@ def make_cut(info: VideoInfo, spans: Sequence[tuple[float, float]], folder: Path
     return target
 
 
-def pictures(path: Path) -> list[tuple[float, int]]:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        shown = []
-        for frame in container.decode(stream):
-            upright = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-            shown.append((float(frame.pts * stream.time_base), read_number(upright)))
-    return sorted(shown)
-
-
 def loud_spans(path: Path) -> list[tuple[float, float]]:
     """From when to when the tone sounds."""
     with av.open(str(path)) as container:
@@ -92,7 +82,7 @@ def track_lengths(path: Path) -> list[float]:
 
 def expected_pictures(info: VideoInfo, spans: Sequence[Shot]) -> list[tuple[float, int]]:
     """What a person would see who plays only the spans."""
-    source = pictures(info.path)
+    source = numbered_frames(info.path)
     begin, expected = 0.0, []
     for span in spans:
         inside = [(t, n) for t, n in source if span.start_s - 1e-4 <= t < span.end_s - 1e-4]
@@ -126,7 +116,7 @@ def test_the_cut_shows_exactly_the_spans(
         for a, b in ((0.11, 0.24), (0.5, 0.53), (0.55, 0.63), (0.7, 1.0))
     ]
     target = make_cut(info, spans, tmp_path)
-    assert_same(pictures(target), expected_pictures(info, [Shot(*span) for span in spans]))
+    assert_same(numbered_frames(target), expected_pictures(info, [Shot(*span) for span in spans]))
     lengths = track_lengths(target)
     assert lengths == pytest.approx([sum(b - a for a, b in spans)] * len(lengths), abs=0.002)
     made = probe(target)
@@ -174,7 +164,7 @@ def test_one_span_of_whole_length_is_the_video(
 ) -> None:
     info = video("beeps.mp4")
     target = make_cut(info, [(0.0, 12.0)], tmp_path)
-    assert_same(pictures(target), pictures(info.path))
+    assert_same(numbered_frames(target), numbered_frames(info.path))
     starts = [start for start, _ in loud_spans(target)]
     assert starts == pytest.approx([start for start, _ in loud_spans(info.path)], abs=0.002)
 
@@ -185,7 +175,7 @@ def test_times_that_were_printed_show_no_picture_of_the_shot_before(
     info = video("beeps.mp4")
     for off_s in (-4e-7, 4e-7):
         target = make_cut(info, [(1 / 3 + off_s, 2 / 3 + off_s)], tmp_path)
-        assert [number for _, number in pictures(target)] == list(range(10, 20))
+        assert [number for _, number in numbered_frames(target)] == list(range(10, 20))
 
 
 def test_a_bare_stream_is_counted_from_its_start(
@@ -194,7 +184,7 @@ def test_a_bare_stream_is_counted_from_its_start(
     info = video("raw.h264")
     at = [number / float(info.fps) for number in (10, 25, 60, 75)]
     target = make_cut(info, [(at[0], at[1]), (at[2], at[3])], tmp_path)
-    assert [number for _, number in pictures(target)] == [*range(10, 25), *range(60, 75)]
+    assert [number for _, number in numbered_frames(target)] == [*range(10, 25), *range(60, 75)]
 
 
 def test_only_what_is_needed_is_decoded(

@@ -14,7 +14,7 @@ from models.errors import CancelledError, UserFacingError, VideoOpenError
 from models.video import transcode
 from models.video.probe import probe
 from models.video.transcode import browser_plays, to_playable
-from tests.media import KINDS, Recipe, damaged, even_times, make_video, read_number
+from tests.media import KINDS, Recipe, damaged, even_times, make_video, numbered_frames
 
 SMALL = (160, 120)
 FAST = {"preset": "veryfast"}
@@ -51,17 +51,6 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def convert(source: Path, target: Path) -> Path:
     to_playable(source, target, report=lambda _: None, stop=lambda: False)
     return target
-
-
-def pictures(path: Path) -> list[tuple[float, int]]:
-    """(time, number) of every frame, by a decoder that knows nothing of ours."""
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        shown = []
-        for frame in container.decode(stream):
-            upright = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-            shown.append((float(frame.pts * stream.time_base), read_number(upright)))
-    return sorted(shown)
 
 
 def beep_starts(path: Path) -> list[float]:
@@ -137,7 +126,7 @@ def test_every_picture_keeps_its_time_and_shape(
     source = video(name)
     target = convert(source, tmp_path / "out.mp4")
     assert browser_plays(target)
-    before, after = pictures(source), pictures(target)
+    before, after = numbered_frames(source), numbered_frames(target)
     assert [number for _, number in after] == [number for _, number in before]
     assert [t for t, _ in after] == pytest.approx([t for t, _ in before], abs=0.0005)
     old, new = probe(source), probe(target)
@@ -153,7 +142,7 @@ def test_a_late_start_is_kept_and_the_first_picture_held_before_it(
 ) -> None:
     source = video(name)
     target = convert(source, tmp_path / "out.mp4")
-    before, after = pictures(source), pictures(target)
+    before, after = numbered_frames(source), numbered_frames(target)
     assert after[0] == (0.0, before[0][1])
     assert [n for _, n in after[1:]] == [n for _, n in before]
     assert [t for t, _ in after[1:]] == pytest.approx([t for t, _ in before], abs=0.0005)
@@ -203,7 +192,7 @@ def test_what_only_has_the_wrong_container_is_not_encoded_again(
 
     monkeypatch.setattr(transcode, "_Pictures", refuse)
     target = convert(video(name), tmp_path / "out.mp4")
-    before, after = pictures(video(name)), pictures(target)
+    before, after = numbered_frames(video(name)), numbered_frames(target)
     assert [number for _, number in after] == [number for _, number in before]
     assert [t for t, _ in after] == pytest.approx([t for t, _ in before], abs=0.0005)
 

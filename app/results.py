@@ -112,6 +112,59 @@ class SummaryResult:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A stretch of the video that matches, and the frame in it that matches best."""
+
+    time_s: float
+    start_s: float
+    end_s: float
+    score: float  # that the frame alone matches
+    probability: float  # that it matches although it is the best of so many
+    thumbnail: bytes = field(default=b"", repr=False)  # JPEG, not part of the JSON
+
+    @property
+    def span(self) -> Shot:
+        return Shot(self.start_s, self.end_s)
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("time_s", "start_s", "end_s", "score", "probability")
+        return {name: _plain(getattr(self, name)) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What one query finds in one video."""
+
+    video: VideoInfo
+    model: ModelUsed
+    query: str
+    sampling: Sampling
+    moments: tuple[Moment, ...]  # the best first
+    below: tuple[Moment, ...]  # those that come next, best first
+    curve: tuple[ScoredFrame, ...]
+    confident: bool  # whether the best moment is more likely to match than not
+    timing: Performance
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "video": video_to_json(self.video),
+            "model": {"name": self.model.name, "hash": self.model.hash},
+            "query": self.query,
+            "sampling": {
+                "fps": _plain(self.sampling.fps),
+                "frames": self.sampling.frames,
+                "depth": self.sampling.depth,
+            },
+            "confident": self.confident,
+            "moments": [moment.to_json() for moment in self.moments],
+            "below": [moment.to_json() for moment in self.below],
+            "curve": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.curve],
+            "timing": self.timing.to_json(),
+        }
+
+
 def video_to_json(video: VideoInfo) -> dict[str, Any]:
     return {
         "name": video.name,

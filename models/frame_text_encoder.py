@@ -102,7 +102,7 @@ class Calibration:
 
 
 class FrameTextEncoder:
-    """From its checkpoint folder. Implements protocols.FrameEncoder, and encodes texts too."""
+    """From its checkpoint folder. Implements protocols.FrameEncoder and FrameTextEncoder."""
 
     def __init__(self, folder: Path, backbone_folder: Path | None = None) -> None:
         """The backbone is the folder beside this one that the description names, unless given.
@@ -119,9 +119,8 @@ class FrameTextEncoder:
         self.short_side_px = int(checkpoint.preprocessing["side_px"])
         self.calibration = Calibration(**checkpoint.config["calibration"])
         self.backbone_hash = str(checkpoint.preprocessing["backbone_hash"])
-        self._backbone_folder = backbone_folder or folder.parent / str(
-            checkpoint.preprocessing["backbone"]
-        )
+        self.index_encoder = str(checkpoint.preprocessing["backbone"])
+        self._backbone_folder = backbone_folder or folder.parent / self.index_encoder
         _check_backbone(checkpoint.name, self._backbone_folder, self.backbone_hash)
         self._subwords = _read_subwords(checkpoint, self.shape)
         self._arrays = load_arrays(checkpoint, self.shape.tensors())

@@ -18,7 +18,7 @@ KIND = "keyframe_scorer"
 class KeyframeScorer:
     """A scorer from its checkpoint folder, run by torch on the CPU: it is small.
 
-    `encoder` and `encoder_hash` name the encoder whose embeddings it was trained on; others mean
+    `index_encoder` and `encoder_hash` name the encoder whose embeddings it was trained on; others mean
     nothing to it, also where they have as many dimensions.
     """
 
@@ -28,7 +28,7 @@ class KeyframeScorer:
         self.name = checkpoint.name
         self.weights_hash: str | None = checkpoint.weights_hash
         self.metrics = checkpoint.metrics
-        self.encoder = str(checkpoint.preprocessing["encoder"])
+        self.index_encoder = str(checkpoint.preprocessing["encoder"])
         self.encoder_hash = str(checkpoint.preprocessing["encoder_hash"])
         self._network = build_scorer(checkpoint).eval()
         self.dim = self._network.shape.input_dim

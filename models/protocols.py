@@ -1,8 +1,9 @@
 """What a wrapper must offer so that pipelines can use it. numpy in, numpy out."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from models.types import Floats, Pixels
+from models.types import Floats, Pixels, Times
 
 
 class FrameEncoder(Protocol):
@@ -20,4 +21,41 @@ class FrameEncoder(Protocol):
 
     def encode_frames(self, frames: Pixels) -> Floats:
         """u8 RGB [T, H, W, 3] -> float32 [T, D], each row of length one."""
+        ...
+
+
+class FrameTextEncoder(Protocol):
+    """Frames and texts to one space, read from the index of another encoder.
+
+    `index_encoder` is the registry key of the encoder whose embeddings `project` takes: a video is
+    looked at once, and every model that reads the same index answers without decoding.
+    """
+
+    name: str
+    weights_hash: str | None
+    dim: int
+    index_encoder: str
+
+    def project(self, features: Floats) -> Floats:
+        """The index's embeddings [T, D'] -> float32 [T, D], each row of length one."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        """[N] -> float32 [N, D], each row of length one."""
+        ...
+
+    def probability(self, scores: Floats, searched: int = 1) -> Floats:
+        """That it matches, from the cosine; `searched`: the best of so many distinct ones."""
+        ...
+
+
+class FrameScorer(Protocol):
+    """Importance of frames, from the embeddings of the encoder named `index_encoder`."""
+
+    name: str
+    weights_hash: str | None
+    index_encoder: str
+
+    def score(self, embeddings: Floats, times_s: Times) -> Floats:
+        """float32 [T, D] and ascending times -> float32 [T] in [0, 1]."""
         ...

@@ -3,9 +3,13 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from models.errors import ModelUnavailableError
+
+
+CHECKPOINTS_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,24 @@ def _colour() -> Any:
     return ColourEncoder()
 
 
+def _backbone() -> Any:
+    from models.backbones import BackboneEncoder
+
+    return BackboneEncoder(CHECKPOINTS_DIR / "backbone")
+
+
+def _compact() -> Any:
+    from models.frame_text_encoder import FrameTextEncoder
+
+    return FrameTextEncoder(CHECKPOINTS_DIR / "compact")
+
+
+def _keyframe_scorer() -> Any:
+    from models.keyframe_scorer import KeyframeScorer
+
+    return KeyframeScorer(CHECKPOINTS_DIR / "keyframe_scorer")
+
+
 MODELS: dict[str, ModelEntry] = {
     entry.name: entry
     for entry in (
@@ -34,6 +56,27 @@ MODELS: dict[str, ModelEntry] = {
             kind="frame_encoder",
             purpose="Layout of colour and edges: finds shots and near-duplicates, knows no meaning",
             build=_colour,
+        ),
+        ModelEntry(
+            name="backbone",
+            kind="frame_encoder",
+            purpose="What is in a picture, as numbers that the models below read",
+            build=_backbone,
+            weights="shipped, trained here",
+        ),
+        ModelEntry(
+            name="compact",
+            kind="frame_text_encoder",
+            purpose="Finds moments by words or by a picture",
+            build=_compact,
+            weights="shipped, trained here",
+        ),
+        ModelEntry(
+            name="keyframe_scorer",
+            kind="frame_scorer",
+            purpose="How important people would find each moment",
+            build=_keyframe_scorer,
+            weights="shipped, trained here",
         ),
     )
 }

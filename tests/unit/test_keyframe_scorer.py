@@ -218,7 +218,7 @@ def test_exported_folder_scores_as_the_trained_network(
     checkpoint = keyframe_export.export_scorer(config, state, report_path, folder)
     assert checkpoint.config["weights_dtype"] == "float16"
     scorer = KeyframeScorer(folder)
-    assert (scorer.name, scorer.encoder, scorer.encoder_hash) == ("toy_scorer", "toy", "abc")
+    assert (scorer.name, scorer.index_encoder, scorer.encoder_hash) == ("toy_scorer", "toy", "abc")
     assert scorer.weights_hash == checkpoint.weights_hash
     assert "tau-b" in (folder / "MODEL_CARD.md").read_text()
     video = load_scored_videos(toy / "data", config.data.features_dir)[0]

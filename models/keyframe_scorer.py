@@ -18,8 +18,8 @@ KIND = "keyframe_scorer"
 class KeyframeScorer:
     """A scorer from its checkpoint folder, run by torch on the CPU: it is small.
 
-    `index_encoder` and `encoder_hash` name the encoder whose embeddings it was trained on; others mean
-    nothing to it, also where they have as many dimensions.
+    `index_encoder` and `encoder_hash` name the encoder whose embeddings it was trained on; others
+    mean nothing to it, also where they have as many dimensions.
     """
 
     def __init__(self, folder: Path) -> None:

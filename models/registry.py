@@ -8,7 +8,6 @@ from typing import Any
 
 from models.errors import ModelUnavailableError
 
-
 CHECKPOINTS_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
 
 

@@ -3,9 +3,11 @@
     python -m train.backbone fit|test --config train/configs/backbone.yaml [--resume]
 
 The student sees the same crop as the teacher did; pairs are mixed (mixup), and the teacher's
-answers with them. Three losses: the angle between student's and teacher's standardized pooled
-features, the divergence of the classes that the teacher's own classifier reads from both, and the
-angle between local features, cell by cell, which tells where in the picture things are.
+answers with them. Four losses: the angle between student's and teacher's standardized pooled
+features, the divergence of the classes that the teacher's own classifier reads from both, the
+angle between local features, cell by cell, which tells where in the picture things are, and the
+angle between both as sentences are compared with them (the image side that train.frame_text learned
+from captions and the teacher's features): of all that the teacher sees, what people write about.
 """
 
 import copy
@@ -29,7 +31,7 @@ from models.device import free_threads
 from train import fitting
 from train.backbone_config import BackboneConfig, load_config
 from train.command import run_command
-from train.comparison import Comparison, TeacherReader
+from train.comparison import Comparison, TeacherReader, WordsReader
 from train.data.distillation import Batch, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
 
@@ -49,6 +51,7 @@ class Distillation(fitting.ValidatedModule):
         self.average = copy.deepcopy(self.student).requires_grad_(False).eval()
         self.map_head = nn.Conv2d(self.student.map_dim, space.map_basis.shape[1], 1)
         self.teacher = TeacherReader(space)
+        self.words = WordsReader(Path(config.words_state)) if config.words_state else None
         self.deadline_s = deadline_s
         self.started_s = time.time()
         self.pictures_seen = 0
@@ -99,6 +102,10 @@ class Distillation(fitting.ValidatedModule):
         local = 1 - functional.cosine_similarity(cells, maps).mean()
         loss = angle + learning.class_weight * classes + learning.map_weight * local
         figures = {"loss": loss, "angle": angle, "classes": classes, "local": local}
+        if self.words is not None:
+            said = functional.cosine_similarity(self.words(features), self.words(target))
+            figures["words"] = 1 - said.mean()
+            loss = figures["loss"] = loss + learning.words_weight * figures["words"]
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, on_epoch=True)
         self.pictures_seen += len(pixels) * self.trainer.world_size
         return loss
@@ -187,6 +194,7 @@ class Plan(Callback):
                 f"step {trainer.global_step} progress {model.progress:.3f} "
                 f"loss {float(trainer.callback_metrics['train/loss']):.3f} "
                 f"angle {float(trainer.callback_metrics['train/angle']):.3f} "
+                f"words {float(trainer.callback_metrics.get('train/words', 0.0)):.3f} "
                 f"{pictures / taken_s:.0f} pictures/s, {torch.get_num_threads()} threads",
                 flush=True,
             )

@@ -18,6 +18,7 @@ class LearningConfig:
     class_weight: float = 0.5
     class_temperature: float = 2.0
     map_weight: float = 0.5
+    words_weight: float = 0.0
     mixup_share: float = 0.5  # of the batches
     average_decay: float = 0.998
 
@@ -28,7 +29,7 @@ class LearningConfig:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"learning.{name} is from 0 to 1, received {value}")
-        for name in ("class_weight", "map_weight", "weight_decay", "warmup_steps"):
+        for name in ("class_weight", "map_weight", "words_weight", "weight_decay", "warmup_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"learning.{name} is not negative, received {getattr(self, name)}")
 
@@ -42,6 +43,7 @@ class BackboneConfig:
     # (share of the schedule, side in pixels): small pictures first, for speed.
     sides_px: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 128)])
     validation_side_px: int = 128
+    words_state: str = ""  # of train.frame_text's ceiling; needed where words_weight is not 0
     seed: int = 0
 
     def check(self) -> None:

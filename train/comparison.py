@@ -1,5 +1,8 @@
 """How near a student is to its teacher on held-out pictures, and how much it knows by itself."""
 
+import math
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,6 +33,28 @@ class TeacherReader(nn.Module):
 
     def logits(self, standardized: Tensor) -> Tensor:
         return (standardized * self.std + self.mean) @ self.class_weights.T
+
+
+class WordsReader(nn.Module):
+    """What sentences are compared with: the image side of a frame-text network, learned from the
+    teacher's own features. Not in any state.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, state_path: Path) -> None:
+        """Raises ValueError where the state is not there."""
+        super().__init__()
+        if not state_path.is_file():
+            raise ValueError(f"words_state is a state of train.frame_text, received {state_path}")
+        state = torch.load(state_path, map_location="cpu", weights_only=False)["state_dict"]
+        for name in ("weight", "bias"):
+            self.register_buffer(name, state[f"network.image_out.{name}"], persistent=False)
+
+    def forward(self, standardized: Tensor) -> Tensor:
+        scaled = functional.normalize(standardized) * math.sqrt(standardized.shape[1])
+        return functional.normalize(functional.linear(scaled, self.weight, self.bias))
 
 
 class Comparison:

@@ -24,8 +24,9 @@ import numpy.typing as npt
 
 from models import registry
 from models.protocols import FrameEncoder
-from models.segment_summarizers import METHODS, Indices
+from models.segment_summarizers import Indices
 from models.shots import shot_starts
+from models.summary_methods import UNTRAINED, Run
 from models.types import Floats, Times
 from models.video.source import VideoSource
 from train.data.tvsum import TvsumVideo, load_tvsum
@@ -89,9 +90,9 @@ def rows_of(indexed: IndexedVideo) -> dict[str, Row]:
     """Every row of the table for one video."""
     count = len(indexed.times_s)
     rows = {"random": over_seeds(lambda seed: np.random.default_rng(seed).random(count), indexed)}
-    for name, method in METHODS.items():
+    for name, function in UNTRAINED.items():
 
-        def scored(seed: int, run: Any = method.run) -> Scores:
+        def scored(seed: int, run: Run = function) -> Scores:
             found = run(
                 indexed.embeddings, indexed.times_s, indexed.end_s, SUMMARY_RATIO, seed=seed
             )

@@ -92,12 +92,13 @@ def fit(config: FrameTextConfig, *, resume: bool) -> None:
     data = JointData(config, sources, sources.teacher)
     _run_stage(config, CEILING, ceiling, data, config.joint, resume)
     ceiling = JointModule.load(stage_state(config, CEILING, best=True), config)
-    student_key = fingerprint(ceiling_key, sources.student.maker)
-    student = JointModule(
-        config, sources.shape_for(sources.student), student_key, sources.student.maker, ceiling
-    )
+    if config.through == CEILING:
+        return
+    seen = sources.student
+    student_key = fingerprint(ceiling_key, seen.maker)
+    student = JointModule(config, sources.shape_for(seen), student_key, seen.maker, ceiling)
     student.begin_from(ceiling)
-    data = JointData(config, sources, sources.student, guides=sources.teacher)
+    data = JointData(config, sources, seen, guides=sources.teacher)
     _run_stage(config, STUDENT, student, data, config.joint, resume)
 
 

@@ -114,6 +114,8 @@ class FrameTextConfig:
     model: TextSideConfig = field(default_factory=TextSideConfig)
     data: FrameTextData = field(default_factory=FrameTextData)
     joining: JoiningConfig = field(default_factory=JoiningConfig)
+    # The backbone may learn from the ceiling, so that one can be fitted before there is a backbone.
+    through: str = "student"
     seed: int = 0
 
     def check(self) -> None:
@@ -121,6 +123,8 @@ class FrameTextConfig:
         self.model.check()
         self.data.check()
         self.joining.check()
+        if self.through not in ("ceiling", "student"):
+            raise ValueError(f"through is ceiling or student, received {self.through!r}")
         self.words.check("words")
         self.joint.check("joint")
 

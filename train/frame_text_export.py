@@ -13,13 +13,19 @@ import torch
 from models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from models.frame_text_encoder import BACKBONE_KIND, KIND, VOCABULARY_FILE
 from train import fitting
+from train.data.captioned_features import CaptionedFeatures
 from train.data.sentences import PIN
 from train.frame_text import STUDENT, network_embedded, stage_state
 from train.frame_text_config import FrameTextConfig
 from train.frame_text_learning import JointModule
 from train.frame_text_network import FrameTextNetwork
 from train.frame_text_sources import Sources, open_sources
-from train.retrieval_report import calibration_rows, fit_on_chosen, retrieval_rows
+from train.retrieval_report import (
+    calibration_rows,
+    fit_on_chosen,
+    fit_pictures_on_chosen,
+    retrieval_rows,
+)
 
 HALF_TOLERANCE = 1e-4  # of the mean cosine distance between embeddings from both precisions
 COMPARED_TEXTS = 1000
@@ -65,19 +71,21 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
         raise ValueError(f"--run is a state written by training, received {state_path}")
     sources = open_sources(config)
     module = JointModule.load(state_path, config)
-    if module.features_from != sources.student.maker:
+    seen = sources.student
+    if module.features_from != seen.maker:
         raise ValueError(
             f"{state_path} was trained on the backbone {module.features_from[:12]}, but "
-            f"{config.data.backbone} is {sources.student.maker[:12]}: fit again"
+            f"{config.data.backbone} is {seen.maker[:12]}: fit again"
         )
-    network, half_distance = _rounded(module.network, sources)
+    network, half_distance = _rounded(module.network, sources, seen)
     half = half_distance <= HALF_TOLERANCE
     kept = network if half else module.network
     size_mb = sum(t.numel() for t in kept.state_dict().values()) * (2 if half else 4) / 1e6
     if size_mb > MEGABYTES_AT_MOST:
         raise ValueError(f"a checkpoint has at most {MEGABYTES_AT_MOST} MB, this one {size_mb:.1f}")
-    embedded = network_embedded(kept, sources.subwords, sources.student)
+    embedded = network_embedded(kept, sources.subwords, seen)
     calibration = fit_on_chosen(sources.captioned, embedded)
+    pictures = fit_pictures_on_chosen(sources.captioned, embedded)
     rows = retrieval_rows(sources.captioned, {"compact": embedded})
     reported = sources.captioned.part("reported")
     searched = calibration_rows(reported, embedded, calibration)
@@ -94,6 +102,7 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
     vocabulary = sources.subwords.to_json()
     described = _describe(config, module, sources)
     described["calibration"] = dataclasses.asdict(calibration)
+    described["picture_calibration"] = dataclasses.asdict(pictures)
     described["subwords_sha256"] = hashlib.sha256(vocabulary.encode()).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / VOCABULARY_FILE).write_text(vocabulary, encoding="utf-8")
@@ -101,14 +110,14 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
     return write_checkpoint(folder, kept, config=described, metrics=metrics, card=card, half=half)
 
 
-def _rounded(network: FrameTextNetwork, sources: Sources) -> tuple[FrameTextNetwork, float]:
+def _rounded(
+    network: FrameTextNetwork, sources: Sources, seen: CaptionedFeatures
+) -> tuple[FrameTextNetwork, float]:
     """The network with its weights in half precision, and how far its embeddings are."""
     rounded = copy.deepcopy(network).half().float()
     texts = sources.texts[:: max(1, len(sources.texts) // COMPARED_TEXTS)]
     distances = []
-    full, half = (
-        network_embedded(n, sources.subwords, sources.student) for n in (network, rounded)
-    )
+    full, half = (network_embedded(n, sources.subwords, seen) for n in (network, rounded))
     distances.append(1 - (full.encode(texts) * half.encode(texts)).sum(1))
     distances.append(1 - (full.frames * half.frames).sum(1))
     return rounded, max(0.0, float(np.concatenate(distances).mean()))

@@ -25,7 +25,19 @@ class Sources:
     sentences: Floats  # of the texts
     captioned: CaptionedData
     teacher: CaptionedFeatures
-    student: CaptionedFeatures
+
+    @property
+    def student(self) -> CaptionedFeatures:
+        """Of the config's backbone, which may not exist before the ceiling does.
+
+        Raises:
+            CheckpointError: the backbone's folder cannot be used.
+        """
+        data = self.config.data
+        student = student_features(Path(data.backbone), Path(data.cache_dir))
+        if self.teacher.pictures.tolist() != student.pictures.tolist():
+            raise ValueError("teacher and student saw other frames: delete the cache's features")
+        return student
 
     @property
     def texts_key(self) -> str:
@@ -45,14 +57,10 @@ def open_sources(config: FrameTextConfig) -> Sources:
     """Computes what is not in the cache yet; on two cores that takes minutes once.
 
     Raises:
-        FileNotFoundError: captions, frames, the sentence encoder or the backbone are missing.
-        CheckpointError: the backbone's folder cannot be used.
+        FileNotFoundError: captions, frames or the sentence encoder are missing.
     """
     cache, data = Path(config.data.cache_dir), Path(config.data.data_dir)
     teacher = teacher_features(data, cache)
-    student = student_features(Path(config.data.backbone), cache)
-    if teacher.pictures.tolist() != student.pictures.tolist():
-        raise ValueError("teacher and student saw other frames: delete the cache's features")
     captioned = load_captions(data, open_frame_store(cache / "frames"), teacher.pictures.tolist())
     captions = [caption for item in captioned.part("train") for caption in item.captions]
     words = common_words(cache)
@@ -65,7 +73,6 @@ def open_sources(config: FrameTextConfig) -> Sources:
         sentences=sentence_embeddings(texts, cache),
         captioned=captioned,
         teacher=teacher,
-        student=student,
     )
 
 

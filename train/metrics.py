@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from models.ranks import average_ranks, finite_pair, kendall_tau_b
 from models.selection import knapsack
 
 Array = npt.NDArray[np.generic]
@@ -10,31 +11,13 @@ Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-ROWS_AT_ONCE = 512
 SUMMARY_RATIO = 0.15
-
-
-def kendall_tau_b(first: Array, second: Array) -> float:
-    """Kendall's tau-b with ties. 0 where one side is constant: it orders nothing."""
-    x, y = _pair(first, second)
-    concordance = 0
-    untied_x = untied_y = 0
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        sign_x = _signs(x[rows], x)
-        sign_y = _signs(y[rows], y)
-        # Sums of +-1 over rows of int8 products; every pair is met twice, also in the norm.
-        concordance += int((sign_x * sign_y).sum(dtype=np.int64))
-        untied_x += int(np.count_nonzero(sign_x))
-        untied_y += int(np.count_nonzero(sign_y))
-    norm = np.sqrt(float(untied_x) * float(untied_y))
-    return concordance / norm if norm > 0 else 0.0
 
 
 def spearman_rho(first: Array, second: Array) -> float:
     """Pearson's correlation of average ranks. 0 where one side is constant."""
-    x, y = _pair(first, second)
-    rank_x, rank_y = _average_ranks(x), _average_ranks(y)
+    x, y = finite_pair(first, second)
+    rank_x, rank_y = average_ranks(x), average_ranks(y)
     rank_x -= rank_x.mean()
     rank_y -= rank_y.mean()
     norm = float(np.sqrt((rank_x @ rank_x) * (rank_y @ rank_y)))
@@ -89,25 +72,3 @@ def leave_one_out(annotators: Array, shot_starts: Indices) -> tuple[float, float
     flags = [summary_flags(row, shot_starts) for row in annotators]
     f_mean = np.mean([f_score(flags[i], flags[j]) for i, j in pairs])
     return float(tau), float(rho), float(f_mean)
-
-
-def _pair(first: Array, second: Array) -> tuple[Doubles, Doubles]:
-    x, y = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if x.shape != y.shape or x.ndim != 1:
-        raise ValueError(f"two series of one length, received {x.shape} and {y.shape}")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("scores are finite numbers, received NaN or infinity")
-    return x, y
-
-
-def _signs(rows: Doubles, columns: Doubles) -> npt.NDArray[np.int8]:
-    greater: npt.NDArray[np.int8] = (rows[:, None] > columns).view(np.int8)
-    less: npt.NDArray[np.int8] = (rows[:, None] < columns).view(np.int8)
-    return greater - less
-
-
-def _average_ranks(values: Doubles) -> Doubles:
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: Doubles = (last - (counts - 1) / 2.0)[which]
-    return ranks

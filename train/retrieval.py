@@ -1,6 +1,6 @@
 """How well words find pictures: ranks over a whole gallery, and how true a probability is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,27 +61,55 @@ def find_all(items: Sequence[CaptionedItem], embedded: Embedded) -> dict[str, fl
     return recall_figures(ranks_of(queries, gallery_of(items, embedded.frames), truth), len(items))
 
 
+# An item's queries, and the rows of its frames that answer each.
+Asks = Callable[[CaptionedItem], Iterator[tuple[Floats, Ints]]]
+
+
+def by_captions(embedded: Embedded) -> Asks:
+    def ask(item: CaptionedItem) -> Iterator[tuple[Floats, Ints]]:
+        for query in embedded.encode(item.captions):
+            yield query, item.rows
+
+    return ask
+
+
+def by_frames(embedded: Embedded) -> Asks:
+    """Each frame of a video asks for the others of the same video."""
+
+    def ask(item: CaptionedItem) -> Iterator[tuple[Floats, Ints]]:
+        for row in item.rows if len(item.rows) > 1 else ():
+            yield embedded.frames[row], item.rows[item.rows != row]
+
+    return ask
+
+
 def match_pairs(
     items: Sequence[CaptionedItem],
     embedded: Embedded,
+    asks: Asks | None = None,
     *,
     searched: int = 1,
     seed: int = 0,
 ) -> tuple[Floats, Bools]:
     """Scores of matched and unmatched searches, as many of one as of the other.
 
-    Each caption is searched once among `searched` frames of different items, one of them its own,
-    and once among as many frames of others only. The score is the best frame's. A search matches
-    where the best frame is the caption's own: that is what a person sees first.
+    Each query (a caption, unless `asks` says otherwise) is searched once among `searched` frames
+    of different items, one of them its own, and once among as many frames of others only. The
+    score is the best frame's. A search matches where the best frame is the query's own: that is
+    what a person sees first.
     """
     random = np.random.default_rng([seed, 41, searched])
     scores, matches = list[float](), list[bool]()
     count = len(items)
+    asks = asks or by_captions(embedded)
     for own, item in enumerate(items):
-        for query in embedded.encode(item.captions):
+        for query, answers in asks(item):
             others = (own + 1 + random.choice(count - 1, 2 * searched - 1, replace=True)) % count
             for owners in ([own, *others[: searched - 1]], others[searched - 1 :].tolist()):
-                rows = [int(random.choice(items[owner].rows)) for owner in owners]
+                rows = [
+                    int(random.choice(answers if owner == own else items[owner].rows))
+                    for owner in owners
+                ]
                 found = embedded.frames[rows] @ query
                 best = int(found.argmax())
                 scores.append(float(found[best]))

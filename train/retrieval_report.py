@@ -17,7 +17,10 @@ from train.data.frames import open_frame_store
 from train.frame_text import ceiling_embedded
 from train.frame_text_config import FrameTextConfig
 from train.retrieval import (
+    Asks,
     Embedded,
+    by_captions,
+    by_frames,
     calibration_figures,
     chance_figures,
     find_all,
@@ -50,9 +53,17 @@ def captioned_data(config: FrameTextConfig) -> CaptionedData:
 
 
 def fit_on_chosen(captioned: CaptionedData, embedded: Embedded) -> Calibration:
-    items = captioned.part("chosen")
+    return _fit_on(captioned.part("chosen"), embedded, by_captions(embedded))
+
+
+def fit_pictures_on_chosen(captioned: CaptionedData, embedded: Embedded) -> Calibration:
+    """From the likeness of two frames to the probability that one video shows both."""
+    return _fit_on(captioned.part("chosen", "msrvtt"), embedded, by_frames(embedded))
+
+
+def _fit_on(items: list[CaptionedItem], embedded: Embedded, asks: Asks) -> Calibration:
     return fit_calibration(
-        {searched: match_pairs(items, embedded, searched=searched) for searched in SEARCHED}
+        {searched: match_pairs(items, embedded, asks, searched=searched) for searched in SEARCHED}
     )
 
 

@@ -100,6 +100,18 @@ def test_resuming_continues_exactly(toy: Path, trained: FrameTextConfig) -> None
         assert torch.equal(tensor, wanted["state_dict"][name]), name
 
 
+def test_the_ceiling_needs_no_backbone(
+    toy: Path, trained: FrameTextConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(
+        "train.fitting.build_trainer", lambda run, **_: ran.append(Path(run.folder).name) or _Idle()
+    )
+    settings = ["through=ceiling", "data.backbone=nowhere", "joint.weight_decay=0.2"]
+    frame_text.fit(load_config(toy_config(toy), settings), resume=False)
+    assert ran == ["ceiling"]
+
+
 def test_complete_stages_are_kept_and_changed_ones_run_again(
     toy: Path, trained: FrameTextConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from train.backbone_config import BackboneConfig, load_config
 from train.comparison import neighbour_accuracy
 from train.data.distillation import DistillationData, ViewBatches, shuffled_draws
 from train.data.frames import open_frame_store
+from train.data.teacher import POOLED_DIM
 from train.data.teacher_views import cut_view, open_view_sets, pictures_of_set
 
 STOPPED_AT_ROUND = 2
@@ -65,6 +66,36 @@ def test_resuming_continues_exactly(
     wanted = whole_run.state_dict()
     for name, tensor in resumed.state_dict().items():
         assert torch.equal(tensor, wanted[name]), name
+
+
+def test_what_sentences_read_is_learned_first_where_it_weighs_most(toy: Path) -> None:
+    random = np.random.default_rng(3)
+    weight = torch.from_numpy(random.standard_normal((8, POOLED_DIM)).astype(np.float32)) / 36
+    state = toy / "ceiling.ckpt"
+    image_out = {"network.image_out.weight": weight, "network.image_out.bias": torch.zeros(8)}
+    torch.save({"state_dict": image_out}, state)
+
+    def agreement(words_weight: float) -> float:
+        settings = [
+            f"run.folder={toy / f'words_{words_weight:g}'}",
+            f"words_state={state}",
+            f"learning.words_weight={words_weight}",
+        ]
+        model = backbone.fit(load_config(toy_config(toy), settings), resume=False)
+        assert model.words is not None
+        batch = next(iter(model.trainer.datamodule.val_dataloader()))  # type: ignore[attr-defined]
+        with torch.inference_mode():
+            ours = model.words(model.average(as_input(batch["pixels"])))
+            theirs = model.words(model.teacher.standardized(batch))
+        return float((ours * theirs).sum(1).mean())
+
+    assert agreement(20.0) > agreement(0.0) + 0.05
+
+
+def test_a_missing_words_state_is_named(toy: Path) -> None:
+    config = load_config(toy_config(toy), ["words_state=nowhere.ckpt"])
+    with pytest.raises(ValueError, match=r"words_state .* nowhere\.ckpt"):
+        backbone.assemble(config)
 
 
 def test_exported_folder_gives_the_trained_features(

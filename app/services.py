@@ -7,22 +7,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.index import IndexStore
 from app.performance import Meter
-from app.pipelines.requests import SummaryRequest
+from app.pipelines.requests import SearchRequest, SummaryRequest
 from app.progress import Done, Progress, Report, Stop, run_reporting
-from app.results import SummaryResult
+from app.results import SearchResult, SummaryResult
 from app.scratch import private_folder
 from app.settings import Settings
 from app.sources.names import file_stem
 from app.sources.store import MediaStore, StoredVideo
+from app.wording import clock
 from models import registry
-from models.types import VideoInfo
+from models.errors import RequestError
+from models.types import Shot, VideoInfo
 
 if TYPE_CHECKING:
+    from app.pipelines.search import SearchStep
+    from app.pipelines.searchable import Searchables
     from app.pipelines.summarize import SummaryStep
 
 EXPORT_ENDINGS = {
@@ -36,6 +41,7 @@ EXPORT_ENDINGS = {
     "zip": ".keyframes.zip",
     "cut": ".cut.mp4",
 }
+SEARCH_ENDINGS = {"json": ".search.json", "csv": ".search.csv", "vtt": ".search.vtt"}
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "assets" / "examples"
 
 
@@ -143,6 +149,29 @@ class Services:
         encoder = registry.load(request.encoder)
         return summarize(video, request, encoder, self.indexes, meter)
 
+    def search(
+        self, video: VideoInfo, request: SearchRequest, meter: Meter | None = None
+    ) -> "Iterator[SearchStep]":
+        """As summarize; an index that is complete answers with one step, without decoding.
+
+        Raises:
+            RequestError: the model does not search.
+        """
+        from app.pipelines.search import search
+
+        if request.encoder not in registry.names("frame_text_encoder"):
+            known = ", ".join(registry.names("frame_text_encoder"))
+            raise RequestError(f"{request.encoder!r} does not search; choose one of {known}.")
+        model = registry.load(request.encoder)
+        encoder = registry.load(model.index_encoder)
+        return search(video, request, model, encoder, self.indexes, meter, self._searchables)
+
+    @cached_property
+    def _searchables(self) -> "Searchables":
+        from app.pipelines.searchable import Searchables
+
+        return Searchables()
+
     def sampled_times(self, video: VideoInfo, fps: float) -> list[float]:
         """The presentation times that sampling takes; the pictures are made as small as can be."""
         from models.video.source import VideoSource
@@ -156,15 +185,28 @@ class Services:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def export(self, kind: str, result: SummaryResult) -> Path:
-        """Writes one of the small files, for download."""
-        return _writer(kind)(result, self._export_path(result, kind))
+    def export(self, kind: str, result: SummaryResult | SearchResult) -> Path:
+        """Writes one of the small files, for download; of a search json, csv and vtt."""
+        endings = SEARCH_ENDINGS if isinstance(result, SearchResult) else EXPORT_ENDINGS
+        return _writer(kind)(result, self._export_file(result.video, endings[kind]))
+
+    def export_moment(self, video: VideoInfo, span: Shot) -> Iterator[Progress | Done[Path]]:
+        """The span as a video of its own, with its sound."""
+
+        def work(report: Report, stop: Stop) -> Path:
+            from app.export.cut import cut
+
+            at = clock(span.start_s).replace(":", "-")
+            target = self._export_file(video, f".{at}.mp4")
+            return cut(video, [span], target, report=report, stop=stop)
+
+        return run_reporting(work)
 
     def export_slow(self, kind: str, result: SummaryResult) -> Iterator[Progress | Done[Path]]:
         """Writes one of the files that go back to the video: the keyframes' `zip`, or the `cut`."""
 
         def work(report: Report, stop: Stop) -> Path:
-            target = self._export_path(result, kind)
+            target = self._export_file(result.video, EXPORT_ENDINGS[kind])
             if kind == "zip":
                 from app.export.pictures import write_zip
 
@@ -186,12 +228,12 @@ class Services:
 
         return run_reporting(work)
 
-    def _export_path(self, result: SummaryResult, kind: str) -> Path:
+    def _export_file(self, video: VideoInfo, ending: str) -> Path:
         """A new folder each time: whoever does not know its name cannot ask for the file."""
         _drop_older(self.settings.export_dir, self.settings.file_age_s)
         folder = self.settings.export_dir / secrets.token_hex(16)
         private_folder(folder)
-        return folder / f"{file_stem(result.video.name)}{EXPORT_ENDINGS[kind]}"
+        return folder / f"{file_stem(video.name)}{ending}"
 
 
 def _drop_older(folder: Path, age_s: float) -> None:
@@ -202,7 +244,7 @@ def _drop_older(folder: Path, age_s: float) -> None:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def _writer(kind: str) -> Callable[[SummaryResult, Path], Path]:
+def _writer(kind: str) -> Callable[[Any, Path], Path]:
     """Imported when asked for: drawing alone takes longer to import than the page to answer."""
     if kind in ("plot", "sheet"):
         from app import render

@@ -7,12 +7,16 @@ _JOINERS = "\u200c\u200d"  # part of how some scripts and emoji are written
 
 
 def one_line(name: str) -> str:
-    """A name without line ends, control characters and marks that turn the reading direction."""
-    spaced = " ".join(name.split())
-    kept = "".join(
+    """A name that every file system takes; never empty."""
+    return printable(name)[:LONGEST_NAME].strip() or "video"
+
+
+def printable(text: str) -> str:
+    """One line without control characters and marks that turn the reading direction."""
+    spaced = " ".join(text.split())
+    return "".join(
         c for c in spaced if c in _JOINERS or not unicodedata.category(c).startswith("C")
     )
-    return kept[:LONGEST_NAME].strip() or "video"
 
 
 def clock(seconds: float, decimals: int = 0, *, hours: bool = False) -> str:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from models.checkpoint import Checkpoint, load_arrays, read_checkpoint
 from models.errors import CheckpointError
-from models.subwords import PADDING_ID, Subwords
+from models.subwords import PADDING_ID, Subwords, words_of
 from models.types import Floats, Pixels
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ class FrameTextEncoder:
         self.shape = _shape_of(checkpoint)
         self.dim = self.shape.dim
         self.short_side_px = int(checkpoint.preprocessing["side_px"])
-        self.calibration = Calibration(**checkpoint.config["calibration"])
+        self.calibration = _calibration(checkpoint, "calibration")
+        self.picture_calibration = _calibration(checkpoint, "picture_calibration")
         self.backbone_hash = str(checkpoint.preprocessing["backbone_hash"])
         self.index_encoder = str(checkpoint.preprocessing["backbone"])
         self._backbone_folder = backbone_folder or folder.parent / self.index_encoder
@@ -159,6 +160,23 @@ class FrameTextEncoder:
         moments say how many distinct ones were `searched`: among many, one looks right by chance.
         """
         return self.calibration.probability(scores, searched)
+
+    def picture_probability(self, scores: Floats, searched: int = 1) -> Floats:
+        """That two frames belong to one video or scene, from their cosine; any shape."""
+        return self.picture_calibration.probability(scores, searched)
+
+    def reads(self, text: str) -> bool:
+        """Whether there is a word in it; scripts other than Latin hold none."""
+        return bool(words_of(text))
+
+
+def _calibration(checkpoint: Checkpoint, name: str) -> Calibration:
+    try:
+        return Calibration(**checkpoint.config[name])
+    except (KeyError, TypeError):
+        raise CheckpointError(
+            f"The checkpoint {checkpoint.name} does not say its {name}: export it again."
+        ) from None
 
 
 def _shape_of(checkpoint: Checkpoint) -> FrameTextShape:

@@ -44,8 +44,16 @@ class FrameTextEncoder(Protocol):
         """[N] -> float32 [N, D], each row of length one."""
         ...
 
+    def reads(self, text: str) -> bool:
+        """Whether anything in the text means something to it."""
+        ...
+
     def probability(self, scores: Floats, searched: int = 1) -> Floats:
         """That it matches, from the cosine; `searched`: the best of so many distinct ones."""
+        ...
+
+    def picture_probability(self, scores: Floats, searched: int = 1) -> Floats:
+        """The same for two frames: that they belong to one scene."""
         ...
 
 

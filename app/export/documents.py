@@ -1,12 +1,13 @@
-"""A summary as JSON, as a table and as chapters."""
+"""A summary or a search as JSON, as a table and as chapters."""
 
 import csv
 import html
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from app.results import SummaryResult
+from app.results import SearchResult, SummaryResult
 from app.whole_file import write_text
 from app.wording import clock, one_line
 
@@ -14,30 +15,41 @@ CSV_COLUMNS = (
     *("keyframe", "time_s", "time", "score"),
     *("shot", "shot_start_s", "shot_end_s", "shot_chosen", "video"),
 )
+SEARCH_COLUMNS = (
+    *("moment", "time_s", "time", "start_s", "end_s"),
+    *("score", "probability", "confident", "query", "video"),
+)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
-def write_json(result: SummaryResult, dst: Path) -> Path:
+def write_json(result: SummaryResult | SearchResult, dst: Path) -> Path:
     return write_text(dst, as_json(result))
 
 
-def write_csv(result: SummaryResult, dst: Path) -> Path:
+def write_csv(result: SummaryResult | SearchResult, dst: Path) -> Path:
     return write_text(dst, as_csv(result))
 
 
-def write_vtt(result: SummaryResult, dst: Path) -> Path:
+def write_vtt(result: SummaryResult | SearchResult, dst: Path) -> Path:
     return write_text(dst, as_vtt(result))
 
 
-def as_json(result: SummaryResult) -> str:
+def as_json(result: SummaryResult | SearchResult) -> str:
     return json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def as_csv(result: SummaryResult) -> str:
-    """One row for each keyframe, with the shot it stands for; shots count from 1."""
+def as_csv(result: SummaryResult | SearchResult) -> str:
+    """One row for each keyframe, with its shot; of a search one for each moment, best first."""
     table = io.StringIO()
     rows = csv.writer(table)
-    rows.writerow(CSV_COLUMNS)
+    found = isinstance(result, SearchResult)
+    rows.writerow(SEARCH_COLUMNS if found else CSV_COLUMNS)
+    rows.writerows(_moment_rows(result) if isinstance(result, SearchResult) else _rows(result))
+    return table.getvalue()
+
+
+def _rows(result: SummaryResult) -> Iterator[list[str | int]]:
+    """Shots count from 1."""
     name = no_formula(one_line(result.video.name))
     for number, keyframe in enumerate(result.keyframes, start=1):
         row: list[str | int] = [
@@ -52,8 +64,28 @@ def as_csv(result: SummaryResult) -> str:
             row += ["yes" if shot.chosen else "no"]
         else:
             row += ["", "", "", ""]
-        rows.writerow([*row, name])
-    return table.getvalue()
+        yield [*row, name]
+
+
+def _moment_rows(result: SearchResult) -> Iterator[list[str | int]]:
+    """Those under the cut come after the others and say so."""
+    query, name = (no_formula(text) for text in (result.query, one_line(result.video.name)))
+    sure = [(moment, "yes") for moment in result.moments]
+    for number, (moment, confident) in enumerate(
+        sure + [(moment, "no") for moment in result.below], start=1
+    ):
+        yield [
+            number,
+            f"{moment.time_s:.3f}",
+            clock(moment.time_s, decimals=3),
+            f"{moment.start_s:.3f}",
+            f"{moment.end_s:.3f}",
+            f"{moment.score:.4f}",
+            f"{moment.probability:.4f}",
+            confident,
+            query,
+            name,
+        ]
 
 
 def no_formula(text: str) -> str:
@@ -61,18 +93,31 @@ def no_formula(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
 
 
-def as_vtt(result: SummaryResult) -> str:
-    """One chapter for each shot, without gaps, as players show them."""
+def as_vtt(result: SummaryResult | SearchResult) -> str:
+    """One chapter for each shot, without gaps, as players show them; or one for each moment."""
     title = one_line(result.video.name).replace("-->", "→")
     lines = [f"WEBVTT - {title}", ""]
-    for number, shot in enumerate(result.shots, start=1):
-        start, end = vtt_time(shot.start_s), vtt_time(shot.end_s)
+    cues = _found_cues(result) if isinstance(result, SearchResult) else _shot_cues(result)
+    for number, (start_s, end_s, text) in enumerate(cues, start=1):
+        start, end = vtt_time(start_s), vtt_time(end_s)
         if start == end:
             continue  # a cue has to last, and its neighbours cover the moment
-        mark = ", key shot" if shot.chosen else ""
-        text = f"Shot {number}{mark} ({round(100 * shot.score)} %)"
         lines += [str(number), f"{start} --> {end}", html.escape(text, quote=False), ""]
     return "\n".join(lines)
+
+
+def _shot_cues(result: SummaryResult) -> Iterator[tuple[float, float, str]]:
+    for number, shot in enumerate(result.shots, start=1):
+        mark = ", key shot" if shot.chosen else ""
+        yield shot.start_s, shot.end_s, f"Shot {number}{mark} ({round(100 * shot.score)} %)"
+
+
+def _found_cues(result: SearchResult) -> Iterator[tuple[float, float, str]]:
+    """In order of time; where nothing matches with confidence the closest, which say so."""
+    unsure = "" if result.moments else "no confident match: "
+    for moment in sorted(result.moments or result.below, key=lambda m: m.start_s):
+        chance = f"({round(100 * moment.probability)} %)"
+        yield moment.start_s, moment.end_s, f"{unsure}{result.query} {chance}"
 
 
 def vtt_time(seconds: float) -> str:

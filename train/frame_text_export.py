@@ -20,10 +20,12 @@ from train.frame_text_config import FrameTextConfig
 from train.frame_text_learning import JointModule
 from train.frame_text_network import FrameTextNetwork
 from train.frame_text_sources import Sources, open_sources
+from train.retrieval import calibration_figures
 from train.retrieval_report import (
     calibration_rows,
     fit_on_chosen,
     fit_pictures_on_chosen,
+    picture_pairs,
     retrieval_rows,
 )
 
@@ -97,6 +99,14 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
         },
         **{f"ece_{count}_searched": round(row["ece"], 4) for count, row in searched.items()},
         **{f"auc_{count}_searched": round(row["auc"], 4) for count, row in searched.items()},
+        **{
+            f"picture_ece_{count}_searched": round(
+                calibration_figures(pictures.probability(alike, count), matches)["ece"], 4
+            )
+            for count, (alike, matches) in picture_pairs(
+                sources.captioned.part("reported", "msrvtt"), embedded
+            ).items()
+        },
         "half_precision_distance": half_distance,
     }
     vocabulary = sources.subwords.to_json()

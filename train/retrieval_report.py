@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from models.frame_text_encoder import Calibration, FrameTextEncoder
+from models.frame_text_encoder import Calibration, FrameTextEncoder, spread_likeness
+from models.types import Floats
 from train.data.captioned_features import student_features, teacher_features
 from train.data.captions import SOURCES, CaptionedData, CaptionedItem, load_captions
 from train.data.frames import open_frame_store
 from train.frame_text import ceiling_embedded
 from train.frame_text_config import FrameTextConfig
 from train.retrieval import (
-    Asks,
+    Bools,
     Embedded,
-    by_captions,
     by_frames,
     calibration_figures,
     chance_figures,
@@ -53,18 +53,26 @@ def captioned_data(config: FrameTextConfig) -> CaptionedData:
 
 
 def fit_on_chosen(captioned: CaptionedData, embedded: Embedded) -> Calibration:
-    return _fit_on(captioned.part("chosen"), embedded, by_captions(embedded))
+    items = captioned.part("chosen")
+    return fit_calibration(
+        {searched: match_pairs(items, embedded, searched=searched) for searched in SEARCHED}
+    )
 
 
 def fit_pictures_on_chosen(captioned: CaptionedData, embedded: Embedded) -> Calibration:
-    """From the likeness of two frames to the probability that one video shows both."""
-    return _fit_on(captioned.part("chosen", "msrvtt"), embedded, by_frames(embedded))
+    """From how alike two frames are to the probability that one video shows both."""
+    return fit_calibration(picture_pairs(captioned.part("chosen", "msrvtt"), embedded))
 
 
-def _fit_on(items: list[CaptionedItem], embedded: Embedded, asks: Asks) -> Calibration:
-    return fit_calibration(
-        {searched: match_pairs(items, embedded, asks, searched=searched) for searched in SEARCHED}
-    )
+def picture_pairs(
+    items: list[CaptionedItem], embedded: Embedded
+) -> dict[int, tuple[Floats, Bools]]:
+    """By the number searched, what picture_calibration takes and whether it was right."""
+    pairs = dict[int, tuple[Floats, Bools]]()
+    for searched in SEARCHED:
+        cosines, matches = match_pairs(items, embedded, by_frames(embedded), searched=searched)
+        pairs[searched] = spread_likeness(cosines), matches
+    return pairs
 
 
 def retrieval_rows(

@@ -14,7 +14,7 @@ from app.results import SummaryResult, video_to_json
 from app.services import Services
 from app.settings import Settings
 from models.errors import UserFacingError
-from models.segment_summarizers import METHODS
+from models.summary_methods import METHODS
 from models.types import VideoInfo
 
 

@@ -15,6 +15,12 @@ class ModelUsed:
 
     name: str
     hash: str | None
+    quality: str | None = None  # what was measured of it, in a few words
+
+    @property
+    def in_words(self) -> str:
+        known = f"{self.name}, {self.hash[:12] if self.hash else 'no weights'}"
+        return f"{known}; {self.quality}" if self.quality else known
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,24 @@ class Performance:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What another method says of the same frames; never steered by a query."""
+
+    method: str
+    model: ModelUsed
+    frames: tuple[ScoredFrame, ...]
+    tau: float  # Kendall's tau-b between both curves
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "model": {"name": self.model.name, "hash": self.model.hash},
+            "tau": _plain(self.tau),
+            "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class SummaryResult:
     video: VideoInfo
     model: ModelUsed
@@ -82,13 +106,22 @@ class SummaryResult:
     keyframes: tuple[Keyframe, ...]  # in order of time
     shots: tuple[ScoredShot, ...]
     timing: Performance
+    query: str | None = None  # the words that were to steer it
+    steered: bool = False  # not where nothing in the video matches them with confidence
+    compared: Compared | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "video": video_to_json(self.video),
-            "model": {"name": self.model.name, "hash": self.model.hash},
+            "model": {
+                "name": self.model.name,
+                "hash": self.model.hash,
+                "quality": self.model.quality,
+            },
             "method": self.method,
+            "query": self.query,
+            "steered": self.steered,
             "sampling": {
                 "fps": _plain(self.sampling.fps),
                 "frames": self.sampling.frames,
@@ -108,6 +141,7 @@ class SummaryResult:
                 }
                 for s in self.shots
             ],
+            "compared": None if self.compared is None else self.compared.to_json(),
             "timing": self.timing.to_json(),
         }
 

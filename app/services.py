@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.index import IndexStore
+from app.index import IndexKey, IndexStore
 from app.performance import Meter
 from app.pipelines.requests import SearchRequest, SummaryRequest
 from app.progress import Done, Progress, Report, Stop, run_reporting
@@ -22,13 +22,15 @@ from app.sources.names import file_stem
 from app.sources.store import MediaStore, StoredVideo
 from app.wording import clock
 from models import registry
+from models.catalogue import model_facts
 from models.errors import RequestError
+from models.summary_methods import METHODS
 from models.types import Shot, VideoInfo
 
 if TYPE_CHECKING:
     from app.pipelines.search import SearchStep
     from app.pipelines.searchable import Searchables
-    from app.pipelines.summarize import SummaryStep
+    from app.pipelines.summarize import SummaryModels, SummaryStep
 
 EXPORT_ENDINGS = {
     "json": ".json",
@@ -144,10 +146,35 @@ class Services:
         self, video: VideoInfo, request: SummaryRequest, meter: Meter | None = None
     ) -> "Iterator[SummaryStep]":
         """Partial results as they come, the complete one last; closing it cancels the work."""
-        from app.pipelines.summarize import summarize
+        from app.pipelines.summarize import SummaryStep, summarize
 
-        encoder = registry.load(request.encoder)
-        return summarize(video, request, encoder, self.indexes, meter)
+        meter = meter or Meter()
+        yield SummaryStep(Progress("Loading the model"), meter.reading(), video.start_s)
+        models = self._summary_models(request)
+        kept = self._searchables
+        yield from summarize(video, request, models, self.indexes, meter, kept)
+
+    def _summary_models(self, request: SummaryRequest) -> "SummaryModels":
+        from app.pipelines.summarize import SummaryModels
+
+        methods = [METHODS[name] for name in (request.method, request.compare) if name]
+        readers = {method.scorer for method in methods if method.scorer}
+        if request.query is not None:
+            readers.add(SearchRequest.encoder)
+        loaded = {name: registry.load(name) for name in sorted(readers)}
+        for name, model in loaded.items():
+            if model.index_encoder != request.encoder:
+                raise RequestError(
+                    f"{name} reads the index of {model.index_encoder}, not of {request.encoder}; "
+                    "choose another method."
+                )
+        words = loaded.pop(SearchRequest.encoder, None)
+        return SummaryModels(
+            registry.load(request.encoder),
+            loaded,
+            words,
+            {name: model_facts(registry.MODELS[name]).quality.short for name in loaded},
+        )
 
     def search(
         self, video: VideoInfo, request: SearchRequest, meter: Meter | None = None
@@ -165,6 +192,12 @@ class Services:
         model = registry.load(request.encoder)
         encoder = registry.load(model.index_encoder)
         return search(video, request, model, encoder, self.indexes, meter, self._searchables)
+
+    def is_indexed(self, video: VideoInfo, request: SearchRequest) -> bool:
+        """Whether a search is answered at once, because the video was read before."""
+        encoder = registry.load(registry.load(request.encoder).index_encoder)
+        key = IndexKey(video.content_hash, encoder.name, encoder.weights_hash, request.fps)
+        return self.indexes.load(key) is not None
 
     @cached_property
     def _searchables(self) -> "Searchables":

@@ -1,11 +1,10 @@
-"""Summaries from embeddings alone, without training: an importance curve, shots, a frame for each.
+"""Summaries from embeddings: an importance curve, shots, a frame for each.
 
 Embeddings are unit vectors of any encoder; nothing here depends on which one, on how far apart its
 pictures are, or on evenly spaced frames (a first look sees the key frames only).
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,22 +36,6 @@ class FrameScores:
     representatives: Indices  # [len(shots)] index of the frame that stands for each shot
 
 
-class Run(Protocol):
-    def __call__(
-        self, embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
-    ) -> FrameScores: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One entry of the dropdown."""
-
-    name: str
-    label: str
-    help: str
-    run: Run
-
-
 def key_shots(
     embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
 ) -> FrameScores:
@@ -77,6 +60,36 @@ def key_shots(
         shots=shots_from_starts(firsts, times_s, end_s),
         representatives=_representatives(emb_TD, firsts, means),
     )
+
+
+def shots_of_scores(
+    scores: Floats, embeddings: Floats, times_s: Times, end_s: float, ratio: float
+) -> FrameScores:
+    """Shots by KTS as in key_shots, the importance from elsewhere: of each shot the best frame."""
+    emb_TD = _checked(embeddings, times_s)
+    if scores.shape != times_s.shape:
+        raise ValueError(f"one time a score, received {scores.shape} and {times_s.shape}")
+    if len(emb_TD) == 0:
+        return _nothing()
+    cuts = shot_starts(emb_TD, times_s, end_s)
+    firsts = _that_fit(cuts, emb_TD, times_s, end_s, ratio)
+    shots = shots_from_starts(firsts, times_s, end_s)
+    found = FrameScores(within_unit(scores), shots, firsts)
+    return rescored(found, found.scores, times_s)
+
+
+def rescored(found: FrameScores, scores: Floats, times_s: Times) -> FrameScores:
+    """The same shots under other scores; the best frame of each, away from the cuts, stands for it.
+
+    Of equal scores the frame nearest the middle, so that a flat curve does not show beginnings.
+    """
+    firsts = np.searchsorted(times_s, [shot.start_s for shot in found.shots])
+    chosen = np.empty(len(firsts), np.int64)
+    for at, inner in enumerate(_inner_parts(firsts, len(times_s))):
+        best = np.flatnonzero(scores[inner] == scores[inner].max())
+        middle = (inner.stop - inner.start - 1) / 2
+        chosen[at] = inner.start + int(best[np.abs(best - middle).argmin()])
+    return FrameScores(within_unit(scores), found.shots, chosen)
 
 
 def kmeans(
@@ -222,15 +235,22 @@ def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indi
     steps[1:-1] = ((embeddings[1:] - embeddings[:-1]) ** 2).sum(axis=1)
     unrest = np.maximum(steps[:-1], steps[1:])
     chosen = np.empty(len(firsts), np.int64)
-    ends = np.append(firsts[1:], len(embeddings))
-    for at, (first, end) in enumerate(zip(firsts.tolist(), ends.tolist(), strict=True)):
-        # From three frames up there is a frame that is not next to a cut.
-        margin = min(max(1, round(MARGIN_SHARE * (end - first))), (end - first - 1) // 2)
-        inner = slice(first + margin, end - margin)
+    for at, inner in enumerate(_inner_parts(firsts, len(embeddings))):
         own = OWN_SHOT * (embeddings[inner] @ means[at])
         telling = own - ordinary[inner] - 0.1 * unrest[inner]
         chosen[at] = inner.start + int(telling.argmax())
     return chosen
+
+
+def _inner_parts(firsts: Indices, count: int) -> list[slice]:
+    """Each shot without the frames next to its cuts, which fade and blur; never empty."""
+    parts = []
+    ends = np.append(firsts[1:], count)
+    for first, end in zip(firsts.tolist(), ends.tolist(), strict=True):
+        # From three frames up there is a frame that is not next to a cut.
+        margin = min(max(1, round(MARGIN_SHARE * (end - first))), (end - first - 1) // 2)
+        parts.append(slice(first + margin, end - margin))
+    return parts
 
 
 def _that_fit(
@@ -243,34 +263,3 @@ def _that_fit(
     if min(shot.length_s for shot in shots) > asked_s:
         longest_s = float(np.clip(asked_s, SEGMENT_S, LONGEST_SHOT_S))
     return split_long(firsts, embeddings, times_s, end_s, longest_s)
-
-
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            "key_shots",
-            "Key shots",
-            "Finds the cuts, then the shots where most happens; one telling picture of each.",
-            key_shots,
-        ),
-        Method(
-            "kmeans",
-            "Similar moments grouped (k-means)",
-            "Groups moments that look alike, wherever they are, and keeps one of each group.",
-            kmeans,
-        ),
-        Method(
-            "ssd_anchor",
-            "Drift from the start of the shot",
-            "A new shot once the picture is far from how the shot began; for slow pans.",
-            ssd_anchor,
-        ),
-        Method(
-            "ssd_previous",
-            "Change from the moment before",
-            "A new shot where the picture suddenly changes; for hard cuts.",
-            ssd_previous,
-        ),
-    )
-}

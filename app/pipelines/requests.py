@@ -1,30 +1,47 @@
 """What a person asks of each tab, checked before any work starts."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from app.pipelines.query import parse_query, tidy
+from app.wording import clock
 from models.errors import RequestError
-from models.segment_summarizers import METHODS
+from models.summary_methods import METHODS
+from models.types import Pixels
 
-DEFAULT_METHOD = "key_shots"
+DEFAULT_METHOD = "keyframe_scorer"
+DEFAULT_ENCODER = "backbone"  # whose index every tab reads: a video is looked at once
 DEFAULT_RATIO = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """Which moments to choose: so many keyframes, or so large a share of the time."""
+    """Which moments to choose: so many keyframes, or so large a share of the time.
+
+    `compare` is a method whose curve is shown beside; `query` are words that steer the choice.
+    """
 
     method: str = DEFAULT_METHOD
     keyframes: int | None = None
     ratio: float | None = None
     spacing_s: float = 1.0
     fps: float = 2.0
-    encoder: str = "colour"
+    encoder: str = DEFAULT_ENCODER
+    compare: str | None = None
+    query: str | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise RequestError(
-                f"There is no summary method {self.method!r}; choose one of {', '.join(METHODS)}."
-            )
+        for method in (self.method, self.compare):
+            if method is not None and method not in METHODS:
+                raise RequestError(
+                    f"There is no summary method {method!r}; choose one of {', '.join(METHODS)}."
+                )
+        if self.compare == self.method and self.query is None:
+            raise RequestError("Choose another method to compare with: both are the same.")
+        if self.query is not None:
+            parse_query(self.query)
         if self.keyframes is not None and self.ratio is not None:
             raise RequestError(
                 "Give either a number of keyframes or a share of the time, not both."
@@ -37,5 +54,49 @@ class SummaryRequest:
             )
         if self.spacing_s < 0:
             raise RequestError(f"Spacing must not be negative, not {self.spacing_s}.")
-        if not 0.05 <= self.fps <= 60:
-            raise RequestError(f"Frames a second must be between 0.05 and 60, not {self.fps}.")
+        _check_fps(self.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What to find: words, or a picture, or what a frame of the video itself shows."""
+
+    query: str = ""
+    picture: Pixels | None = field(default=None, compare=False, repr=False)  # u8 RGB [H, W, 3]
+    at_s: float | None = None
+    top: int = 12
+    fps: float = 2.0
+    encoder: str = "compact"
+
+    def __post_init__(self) -> None:
+        asked = (bool(self.query.strip()), self.picture is not None, self.at_s is not None)
+        if sum(asked) > 1:
+            raise RequestError("Search by words, by a picture or by a moment, one at a time.")
+        if self.picture is not None:
+            _check_picture(self.picture)
+        elif self.at_s is None:
+            parse_query(self.query)
+        elif not math.isfinite(self.at_s):
+            raise RequestError(f"The moment must be a time in seconds, not {self.at_s}.")
+        if not 1 <= self.top <= 500:
+            raise RequestError(f"Moments must be between 1 and 500, not {self.top}.")
+        _check_fps(self.fps)
+
+    @property
+    def title(self) -> str:
+        """The query as it is shown again."""
+        if self.picture is not None:
+            return "a picture"
+        return tidy(self.query) if self.at_s is None else f"more like {clock(self.at_s)}"
+
+
+def _check_picture(picture: Pixels) -> None:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"a picture is u8 [H, W, 3], received {picture.dtype} {picture.shape}")
+    if min(picture.shape) < 1:
+        raise RequestError("The picture is empty; choose another one.")
+
+
+def _check_fps(fps: float) -> None:
+    if not 0.05 <= fps <= 60:
+        raise RequestError(f"Frames a second must be between 0.05 and 60, not {fps}.")

@@ -92,11 +92,16 @@ def _asked(
         if request.picture is not None:
             picture = model.project(encoder.encode_frames(request.picture[None]))[0]
             return _asked_by_picture(picture, model)
-        query = parse_query(request.query)
-        if not model.reads(query.wanted):
-            raise RequestError("The search reads English words; describe what to find with them.")
-        unwanted = [words for words in query.unwanted if model.reads(words)]
-        vectors = model.encode_texts([query.wanted, *unwanted])
+        return asked_in_words(request.query, model)
+
+
+def asked_in_words(text: str, model: FrameTextEncoder) -> Asked:
+    """Raises RequestError where the model can make nothing of the words."""
+    query = parse_query(text)
+    if not model.reads(query.wanted):
+        raise RequestError("The search reads English words; describe what to find with them.")
+    unwanted = [words for words in query.unwanted if model.reads(words)]
+    vectors = model.encode_texts([query.wanted, *unwanted])
     return Asked(vectors[0], vectors[1:], model.probability, model.probability)
 
 

@@ -1,14 +1,19 @@
 """Which moments of a video matter, and which shots show the most of it in the time given."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.index import FrameIndex, IndexStore
 from app.performance import Meter
-from app.pipelines.indexing import index_video
+from app.pipelines.choosing import choose, shot_at
+from app.pipelines.comparing import compared_with
+from app.pipelines.indexing import IndexStep, index_video
 from app.pipelines.requests import DEFAULT_RATIO, SummaryRequest
+from app.pipelines.searchable import Searchables
+from app.pipelines.steering import Words, words_of
 from app.progress import Progress
 from app.results import (
     Keyframe,
@@ -19,15 +24,29 @@ from app.results import (
     ScoredShot,
     SummaryResult,
 )
-from models.protocols import FrameEncoder
-from models.segment_summarizers import METHODS, FrameScores
-from models.selection import Doubles, knapsack, top_k_spaced, worth_beside_better
+from models.protocols import FrameEncoder, FrameScorer, FrameTextEncoder
+from models.segment_summarizers import FrameScores
+from models.summary_methods import METHODS, Method, run_method
 from models.types import VideoInfo
 
-# More cards than this are a contact sheet, not a summary; a person who wants more says how many.
-MOST_KEYFRAMES_BY_RATIO = 60
-# Fewer than these tell little, however short the share: the best of the other shots join them.
-FEWEST_KEYFRAMES_BY_RATIO = 6
+# Choosing from a growing index takes longer the longer the video is. After each time so many
+# times as long goes to looking on, so that it never takes more than a small share.
+PAUSE_BY_COST = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryModels:
+    """What a request needs, loaded: the encoder of the index, and what reads that index."""
+
+    encoder: FrameEncoder
+    scorers: Mapping[str, FrameScorer] = field(default_factory=dict)  # of trained methods
+    words: FrameTextEncoder | None = None  # of a query
+    qualities: Mapping[str, str] = field(default_factory=dict)  # by the name of the model
+
+    def behind(self, method: Method) -> ModelUsed:
+        """The model that a method's scores come from."""
+        used = self.encoder if method.scorer is None else self.scorers[method.scorer]
+        return ModelUsed(used.name, used.weights_hash, self.qualities.get(used.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +63,30 @@ class SummaryStep:
 def summarize(
     video: VideoInfo,
     request: SummaryRequest,
-    encoder: FrameEncoder,
+    models: SummaryModels,
     store: IndexStore,
     meter: Meter | None = None,
+    kept: Searchables | None = None,
 ) -> Iterator[SummaryStep]:
-    """The last step is complete; those before carry what can be said so far."""
+    """The last step is complete; those before carry what can be said so far.
+
+    Raises:
+        RequestError: the model can make nothing of the query.
+    """
     meter = meter or Meter()
-    for step in index_video(video, encoder, request.fps, store, meter):
+    words = None
+    if request.query is not None:
+        words = words_of(request.query, models.words, kept or Searchables())
+    next_at = 0.0
+    for step in index_video(video, models.encoder, request.fps, store, meter):
         result = None
-        if step.index is not None and len(step.index):
+        due = step.complete or time.perf_counter() >= next_at
+        if step.index is not None and len(step.index) and due:
+            started = time.perf_counter()
             with meter.selecting():
-                result = _summary_of(video, request, encoder, step.index, step.depth, meter)
+                result = _summary_of(video, request, models, words, step, step.index, meter)
+            ended = time.perf_counter()
+            next_at = ended + PAUSE_BY_COST * (ended - started)
         yield SummaryStep(
             step.progress, meter.reading(), step.known_until_s, result, complete=step.complete
         )
@@ -63,30 +95,40 @@ def summarize(
 def _summary_of(
     video: VideoInfo,
     request: SummaryRequest,
-    encoder: FrameEncoder,
+    models: SummaryModels,
+    words: Words | None,
+    step: IndexStep,
     index: FrameIndex,
-    depth: str,
     meter: Meter,
 ) -> SummaryResult:
-    method = METHODS[request.method]
     ratio = request.ratio or DEFAULT_RATIO
     end_s = max(video.end_s, float(index.times_s[-1]))
     embeddings = index.embeddings.astype(np.float32)
-    found = method.run(embeddings, index.times_s, end_s, ratio)
-    standing = found.representatives
-    worth = worth_beside_better(found.scores[standing], embeddings[standing])
-    if request.keyframes is not None:
-        chosen_frames = _so_many(found, worth, index, request)
-        chosen_shots = {_shot_at(found, float(index.times_s[i])) for i in chosen_frames}
-    else:
-        chosen_shots = _shots_within(found, worth, ratio * (end_s - found.shots[0].start_s))
-        chosen_frames = _one_each(found, worth, index, chosen_shots, request.spacing_s)
+
+    def by(method: Method) -> FrameScores:
+        score = models.scorers[method.scorer].score if method.scorer is not None else None
+        return run_method(method, score, embeddings, index.times_s, end_s, ratio)
+
+    method = METHODS[request.method]
+    found = by(method)
+    steered = False
+    if words is not None:
+        found, steered = words.steer(found, index, complete=step.complete)
+    compared = None
+    if request.compare is not None:
+        other = METHODS[request.compare]
+        compared = compared_with(
+            other.name, models.behind(other), by(other).scores, index.times_s, found.scores
+        )
+    chosen_frames, chosen_shots = choose(
+        found, embeddings, index, request, ratio * (end_s - found.shots[0].start_s)
+    )
     scores = found.scores
     return SummaryResult(
         video=video,
-        model=ModelUsed(encoder.name, encoder.weights_hash),
+        model=models.behind(method),
         method=request.method,
-        sampling=Sampling(request.fps, len(index), depth),
+        sampling=Sampling(request.fps, len(index), step.depth),
         frames=tuple(
             ScoredFrame(float(t), float(s)) for t, s in zip(index.times_s, scores, strict=True)
         ),
@@ -94,7 +136,7 @@ def _summary_of(
             Keyframe(
                 time_s=float(index.times_s[i]),
                 score=float(scores[i]),
-                shot=_shot_at(found, float(index.times_s[i])),
+                shot=shot_at(found, float(index.times_s[i])),
                 thumbnail=index.thumbnails[i],
             )
             for i in sorted(chosen_frames)
@@ -106,6 +148,9 @@ def _summary_of(
             )
         ),
         timing=meter.reading(),
+        query=request.query,
+        steered=steered,
+        compared=compared,
     )
 
 
@@ -116,38 +161,3 @@ def _shot_scores(found: FrameScores, index: FrameIndex) -> list[float]:
     return [
         float(found.scores[a:b].mean()) if b > a else 0.0 for a, b in zip(starts, ends, strict=True)
     ]
-
-
-def _shots_within(found: FrameScores, worth: Doubles, budget_s: float) -> set[int]:
-    """The shots worth most that fit into the time together; never none."""
-    lengths = np.array([shot.length_s for shot in found.shots])
-    chosen = {int(at) for at in knapsack(worth * lengths, lengths, budget_s)}
-    # Where every shot is longer than the time given, whole shots are shown all the same: one.
-    return chosen or {int(np.argmin(lengths))}
-
-
-def _one_each(
-    found: FrameScores, worth: Doubles, index: FrameIndex, shots: set[int], spacing_s: float
-) -> list[int]:
-    """The frame that stands for each chosen shot, leaving out those too near a better one."""
-    preference = np.full(len(index), -1.0)
-    preference[found.representatives] = worth
-    preference[found.representatives[sorted(shots)]] += 2.0
-    wanted = min(max(len(shots), FEWEST_KEYFRAMES_BY_RATIO), MOST_KEYFRAMES_BY_RATIO)
-    kept = top_k_spaced(preference, index.times_s, wanted, spacing_s)
-    return [int(i) for i in kept if preference[i] >= 0.0]
-
-
-def _so_many(
-    found: FrameScores, worth: Doubles, index: FrameIndex, request: SummaryRequest
-) -> list[int]:
-    """As many frames as asked for: those that stand for a shot first, then the best of the rest."""
-    preference = found.scores.astype(np.float64)
-    preference[found.representatives] = 2.0 + worth
-    kept = top_k_spaced(preference, index.times_s, request.keyframes or 1, request.spacing_s)
-    return [int(i) for i in kept]
-
-
-def _shot_at(found: FrameScores, time_s: float) -> int:
-    starts = np.array([shot.start_s for shot in found.shots])
-    return max(0, int(np.searchsorted(starts, time_s + 1e-9, side="right")) - 1)

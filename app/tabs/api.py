@@ -11,7 +11,7 @@ from app.progress import Done, Progress
 from app.services import OpenedVideo, Services
 from app.tabs.failures import said_plainly
 from models.errors import RequestError
-from models.segment_summarizers import METHODS
+from models.summary_methods import METHODS
 
 
 def offer_api(services: Services, limits: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models.colour_encoder import ColourEncoder
-from models.segment_summarizers import METHODS
 from models.shots import detect_shots, shot_starts
+from models.summary_methods import UNTRAINED
 from models.types import Floats, Pixels, Times
 from models.video.source import VideoSource
 from tests.real_media import gradio_media, shared_video
@@ -78,10 +78,10 @@ def test_a_compressed_copy_is_near_and_another_shot_is_not() -> None:
     assert max(cosines[2, 3], cosines[6, 7], cosines[10, 11], cosines[14, 15]) < 0.9
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", sorted(UNTRAINED))
 def test_every_method_on_a_video_without_cuts(name: str) -> None:
     pixels, times_s, end_s = decoded(gradio_media("world.mp4"))
-    found = METHODS[name].run(ENCODER.encode_frames(pixels), times_s, end_s, 0.15)
+    found = UNTRAINED[name](ENCODER.encode_frames(pixels), times_s, end_s, 0.15)
     assert found.shots[0].start_s == times_s[0] and found.shots[-1].end_s == end_s
     assert found.scores.max() - found.scores.min() > 0.05
     assert min(shot.length_s for shot in found.shots) <= 0.15 * end_s

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from models.ranks import kendall_tau_b
 from models.types import Times
 from train.data.tvsum import TvsumVideo, load_tvsum
 from train.evaluate import as_markdown, summarized
 from train.metrics import (
     f_score,
     f_scores_by_annotator,
-    kendall_tau_b,
     leave_one_out,
     rank_correlations,
     spearman_rho,

@@ -2,10 +2,16 @@ import numpy as np
 import pytest
 
 from models.colour_encoder import ColourEncoder
-from models.segment_summarizers import METHODS, FrameScores, change_threshold
+from models.segment_summarizers import (
+    FrameScores,
+    change_threshold,
+    rescored,
+    shots_of_scores,
+)
+from models.summary_methods import METHODS, UNTRAINED
 from models.types import Floats, Times
 
-ALL = sorted(METHODS)
+ALL = sorted(UNTRAINED)
 
 
 def frames_of(lengths: list[int], noise: float = 0.1, seed: int = 0) -> Floats:
@@ -22,7 +28,7 @@ def even(count: int) -> Times:
 
 def run(name: str, embeddings: Floats, ratio: float = 0.15, seed: int = 0) -> FrameScores:
     count = len(embeddings)
-    return METHODS[name].run(embeddings, even(count), count / 2, ratio, seed=seed)
+    return UNTRAINED[name](embeddings, even(count), count / 2, ratio, seed=seed)
 
 
 def starts_s(found: FrameScores) -> list[float]:
@@ -45,7 +51,8 @@ def check(found: FrameScores, times_s: Times, end_s: float) -> None:
 
 
 def test_names_are_those_of_the_requests() -> None:
-    assert list(METHODS) == ["key_shots", "kmeans", "ssd_anchor", "ssd_previous"]
+    untrained = ["key_shots", "kmeans", "ssd_anchor", "ssd_previous"]
+    assert list(UNTRAINED) == untrained and list(METHODS) == ["keyframe_scorer", *untrained]
     for name, method in METHODS.items():
         assert method.name == name
         assert method.label and "\n" not in method.help and len(method.help) < 100
@@ -68,7 +75,7 @@ def test_any_length_and_content(name: str, count: int, kind: str) -> None:
 def test_irregular_times_of_a_first_look(name: str) -> None:
     times_s = 7.5 + np.cumsum(np.random.default_rng(0).uniform(0.5, 9, 40))
     end_s = float(times_s[-1]) + 4
-    found = METHODS[name].run(frames_of([8] * 5), times_s, end_s, 0.15)
+    found = UNTRAINED[name](frames_of([8] * 5), times_s, end_s, 0.15)
     check(found, times_s, end_s)
     assert len(found.shots) >= 5
 
@@ -178,3 +185,26 @@ def test_compression_noise_cuts_nothing() -> None:
     embeddings = ColourEncoder().encode_frames(np.clip(wall + noise, 0, 255).astype(np.uint8))
     for name in ("key_shots", "ssd_anchor", "ssd_previous"):
         assert len(run(name, embeddings, ratio=1.0).shots) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 61, 400])
+def test_scores_of_any_length_get_shots(count: int) -> None:
+    random = np.random.default_rng(1)
+    times_s = np.sort(random.uniform(0, 100, count))  # a first look is not evenly spaced
+    end_s = float(times_s[-1]) + 1 if count else 0.0
+    scores = random.random(count).astype(np.float32)
+    found = shots_of_scores(scores, frames_of([count]), times_s, end_s, 0.15)
+    check(found, times_s, end_s)
+    assert np.array_equal(found.scores, scores)
+
+
+def test_the_best_frame_away_from_the_cuts_stands_for_a_shot() -> None:
+    embeddings = frames_of([12, 12])
+    scores = np.zeros(24, np.float32)
+    scores[[0, 3, 12, 20, 23]] = [1.0, 0.7, 1.0, 0.6, 0.9]
+    found = shots_of_scores(scores, embeddings, even(24), 12.0, 0.5)
+    assert starts_s(found) == [0.0, 6.0]
+    assert found.representatives.tolist() == [3, 20]
+    flat = rescored(found, np.full(24, 0.5, np.float32), even(24))
+    assert flat.shots == found.shots
+    assert flat.representatives.tolist() == [5, 17], "the middle, not the beginning"

@@ -1,5 +1,7 @@
 """Which keyframes and shots a request gets, on an index made by hand."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,24 +10,64 @@ import pytest
 
 from app.index import IndexKey, IndexStore
 from app.pipelines.requests import SummaryRequest
-from app.pipelines.summarize import SummaryStep, summarize
+from app.pipelines.summarize import SummaryModels, SummaryStep, summarize
 from app.results import SummaryResult
 from models.errors import RequestError
-from models.segment_summarizers import METHODS
-from models.types import Floats, FrameBatch, Pixels, VideoInfo
+from models.summary_methods import METHODS
+from models.types import Floats, FrameBatch, Pixels, Times, VideoInfo
 
 HASH = "c" * 64
 SHOT_LENGTHS = (20, 12, 30, 8, 16, 24, 10)  # in samples, two a second
 
 
 class Encoder:
-    name = "colour"
-    weights_hash = None
+    name = "backbone"
+    weights_hash = "b" * 64
     dim = 16
     short_side_px = 224
 
     def encode_frames(self, frames: Pixels) -> Floats:
         raise AssertionError("an index on disk must not be computed again")
+
+
+class Scorer:
+    """The fifth shot matters most, and in it the frame at 39 s."""
+
+    name = "keyframe_scorer"
+    weights_hash = "5" * 64
+    index_encoder = "backbone"
+
+    def score(self, embeddings: Floats, times_s: Times) -> Floats:
+        return np.asarray(0.1 + 0.6 * embeddings[:, 4].clip(0, 1) + 0.2 * (times_s == 39.0), "f4")
+
+
+class Reader:
+    """Knows one word for each direction: shot0, shot1, and so on."""
+
+    name = "compact"
+    weights_hash = "c" * 64
+    dim = 16
+    index_encoder = "backbone"
+
+    def project(self, features: Floats) -> Floats:
+        return features
+
+    def reads(self, text: str) -> bool:
+        return text.startswith("shot")
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        return np.stack([np.eye(16, dtype=np.float32)[int(text[4:])] for text in texts])
+
+    def probability(self, scores: Floats, searched: int = 1) -> Floats:
+        odds = np.exp(10.0 * (scores - 0.5)) / searched**0.5
+        return np.asarray(odds / (1 + odds), np.float32)
+
+    def picture_probability(self, scores: Floats, searched: int = 1) -> Floats:
+        return self.probability(scores, searched)
+
+
+QUALITIES = {"keyframe_scorer": "TVSum tau .18"}
+MODELS = SummaryModels(Encoder(), {"keyframe_scorer": Scorer()}, Reader(), QUALITIES)
 
 
 def video() -> VideoInfo:
@@ -47,7 +89,7 @@ def store(tmp_path: Path) -> IndexStore:
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     pixels = np.zeros((frames, 4, 4, 3), dtype=np.uint8)
     store = IndexStore(tmp_path, 10**9)
-    with store.writer(IndexKey(HASH, "colour", None, 2.0)) as writer:
+    with store.writer(IndexKey(HASH, "backbone", "b" * 64, 2.0)) as writer:
         writer.add(FrameBatch(pixels, np.arange(frames) / 2.0), embeddings)
         writer.commit()
     return store
@@ -55,7 +97,7 @@ def store(tmp_path: Path) -> IndexStore:
 
 def run(store: IndexStore, **options: object) -> SummaryResult:
     steps: list[SummaryStep] = list(
-        summarize(video(), SummaryRequest(**options), Encoder(), store)  # type: ignore[arg-type]
+        summarize(video(), SummaryRequest(**options), MODELS, store)  # type: ignore[arg-type]
     )
     assert steps[-1].complete and steps[-1].result is not None
     return steps[-1].result
@@ -109,20 +151,71 @@ def test_every_keyframe_lies_in_the_shot_it_names(store: IndexStore) -> None:
 def test_the_json_says_all_of_it(store: IndexStore) -> None:
     value = run(store, keyframes=3).to_json()
     assert set(value) == {
-        "schema_version", "video", "model", "method", "sampling", "frames", "keyframes", "shots",
-        "timing",
+        "schema_version", "video", "model", "method", "query", "steered", "sampling", "frames",
+        "keyframes", "shots", "compared", "timing",
     }  # fmt: skip
-    assert value["model"] == {"name": "colour", "hash": None}
+    model = {"name": "keyframe_scorer", "hash": "5" * 64, "quality": "TVSum tau .18"}
+    assert value["model"] == model
+    assert value["query"] is None and value["compared"] is None and not value["steered"]
     assert value["sampling"] == {"fps": 2.0, "frames": sum(SHOT_LENGTHS), "depth": "full"}
     assert len(value["frames"]) == sum(SHOT_LENGTHS)
     assert set(value["keyframes"][0]) == {"time_s", "score", "shot"}
     assert set(value["shots"][0]) == {"start_s", "end_s", "score", "chosen"}
 
 
+def test_the_trained_method_keeps_the_best_frame_of_the_best_shot(store: IndexStore) -> None:
+    [only] = run(store, keyframes=1).keyframes
+    assert (only.time_s, only.shot) == (39.0, 4)
+
+
+def test_a_method_without_training_names_the_encoder(store: IndexStore) -> None:
+    model = run(store, method="key_shots").model
+    assert (model.name, model.hash, model.quality) == ("backbone", "b" * 64, None)
+
+
+def test_another_method_is_laid_beside(store: IndexStore) -> None:
+    result = run(store, compare="key_shots")
+    alone = run(store)
+    assert result.frames == alone.frames and result.keyframes == alone.keyframes
+    assert result.compared is not None
+    assert result.compared.frames == run(store, method="key_shots").frames
+    value = result.to_json()["compared"]
+    assert value["method"] == "key_shots" and len(value["frames"]) == sum(SHOT_LENGTHS)
+    assert -1 <= value["tau"] <= 1
+    same = run(store, query="shot9", compare="keyframe_scorer").compared
+    assert same is not None and same.tau == pytest.approx(1.0)
+
+
+def test_words_steer_what_is_chosen(store: IndexStore) -> None:
+    steered = run(store, keyframes=1, query="shot1")
+    assert steered.steered and steered.query == "shot1"
+    assert [keyframe.shot for keyframe in steered.keyframes] == [1]
+    scores = np.array([frame.score for frame in steered.frames])
+    second = slice(SHOT_LENGTHS[0], SHOT_LENGTHS[0] + SHOT_LENGTHS[1])
+    assert scores[second].min() > np.delete(scores, np.r_[second]).max()
+    assert steered.shots == tuple(
+        replace(shot, score=own.score, chosen=own.chosen)
+        for shot, own in zip(run(store).shots, steered.shots, strict=True)
+    )
+
+
+def test_words_that_match_nothing_change_nothing(store: IndexStore) -> None:
+    result = run(store, query="shot9")
+    assert result.query == "shot9" and not result.steered
+    assert result.frames == run(store).frames
+    with pytest.raises(RequestError):
+        run(store, query="Katze")
+
+
+def test_a_word_that_is_left_out_does_not_steer(store: IndexStore) -> None:
+    assert not run(store, query="shot1 -shot1").steered
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        {"method": "best"}, {"keyframes": 0}, {"keyframes": 3, "ratio": 0.1}, {"ratio": 0.0},
+        {"method": "best"}, {"compare": "best"}, {"compare": "keyframe_scorer"}, {"query": "-cat"},
+        {"query": " "}, {"keyframes": 0}, {"keyframes": 3, "ratio": 0.1}, {"ratio": 0.0},
         {"ratio": 1.5}, {"spacing_s": -1.0}, {"fps": 0.0}, {"fps": float("nan")},
         {"ratio": float("nan")},
     ],

@@ -1,0 +1,87 @@
+"""What is known of each model without loading it: from the description in its folder."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import registry
+from models.checkpoint import Checkpoint, read_checkpoint
+from models.errors import CheckpointError
+from models.quality import NOT_MEASURED, Quality, quality_in_words
+from models.registry import ModelEntry
+
+# What a checkpoint's data are called by people.
+DATA_NAMES = {
+    "actions15": "15 kinds of action",
+    "sports22": "22 kinds of sport",
+    "clips": "clips",
+    "flickr8k": "Flickr8k",
+    "msrvtt": "MSR-VTT",
+    "tvsum": "TVSum",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """`problem`: why the model cannot be used, one sentence; None where it can."""
+
+    name: str
+    purpose: str
+    kind: str
+    licence: str
+    megabytes: float | None
+    weights_hash: str | None
+    data: str
+    quality: Quality
+    problem: str | None = None
+
+
+def all_model_facts() -> tuple[ModelFacts, ...]:
+    return tuple(model_facts(entry) for entry in registry.MODELS.values())
+
+
+def model_facts(entry: ModelEntry) -> ModelFacts:
+    """Nothing is raised where the folder does not fit: `problem` says what differs."""
+    checkpoint, problem = None, None
+    if entry.weights != registry.NO_WEIGHTS:
+        try:
+            checkpoint = read_checkpoint(registry.CHECKPOINTS_DIR / entry.name)
+        except CheckpointError as error:
+            problem = str(error)
+    return ModelFacts(
+        name=entry.name,
+        purpose=entry.purpose,
+        kind=entry.kind,
+        licence=entry.licence,
+        megabytes=None if checkpoint is None else _megabytes(checkpoint.folder),
+        weights_hash=None if checkpoint is None else checkpoint.weights_hash,
+        data="" if checkpoint is None else data_in_words(checkpoint.config.get("data", {})),
+        quality=NOT_MEASURED if checkpoint is None else _quality(checkpoint),
+        problem=problem,
+    )
+
+
+def data_in_words(data: Mapping[str, Any]) -> str:
+    """How much of what it was trained on, from the description's `data`."""
+    if "tvsum_videos" in data:
+        return f"TVSum: {data['tvsum_videos']} videos"
+    if "pictures" in data:
+        return f"Pictures: {_counts(data['pictures'].items())}"
+    if "items" in data:
+        items = data["items"].get("train", {})
+        return f"Captioned: {_counts(items.items())}"
+    return ""
+
+
+def _counts(parts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{DATA_NAMES.get(name, name)} {count:,}" for name, count in parts)
+
+
+def _megabytes(folder: Path) -> float:
+    """Of everything that is shipped."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1e6
+
+
+def _quality(checkpoint: Checkpoint) -> Quality:
+    return quality_in_words(checkpoint.kind, checkpoint.metrics, checkpoint.config)

@@ -1,0 +1,90 @@
+"""What was measured of a checkpoint, in words: from its metrics.json, by its kind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Metrics = Mapping[str, Any]
+
+TRAINED_ROW = "local and global"  # of train.folds
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """`short` fits a status line; `full` names data, protocol and what to compare with."""
+
+    short: str
+    full: str
+
+
+NOT_MEASURED = Quality("", "Not measured.")
+
+
+def quality_in_words(kind: str, metrics: Metrics, config: Metrics) -> Quality:
+    """`kind`, `metrics` and `config` as the checkpoint has them."""
+    write = WRITERS.get(kind)
+    if write is None:
+        return NOT_MEASURED
+    try:
+        return write(metrics, config)
+    except (KeyError, TypeError, ValueError):  # of another export; the folder is used all the same
+        return NOT_MEASURED
+
+
+def _keyframe_scorer(metrics: Metrics, config: Metrics) -> Quality:
+    rows = metrics["rows"]
+    trained, human = rows[TRAINED_ROW], rows["human"]
+    tau, rho = trained["tau"], trained["rho"]
+    count = config["data"]["tvsum_videos"]
+    return Quality(
+        f"TVSum tau {_plain(tau['mean'])}",
+        f"TVSum, {count} videos in five folds, {_counted(len(metrics['seeds']), 'seed')}, against "
+        f"each of 20 people: tau {_plain(tau['mean'])} ± {_plain(tau['over_folds'])}, "
+        f"rho {_plain(rho['mean'])} ± {_plain(rho['over_folds'])}. People among each other: "
+        f"{_plain(human['tau']['mean'])} and {_plain(human['rho']['mean'])}; chance: 0.",
+    )
+
+
+def _frame_text(metrics: Metrics, config: Metrics) -> Quality:
+    said = []
+    for source, title in (("msrvtt", "MSR-VTT videos"), ("flickr8k", "Flickr8k pictures")):
+        gallery = metrics.get(f"{source}_gallery")
+        if gallery:
+            share, chance = metrics[f"{source}_recall_10"], min(10 / gallery, 1)
+            said.append(
+                f"of {gallery} {title} {share:.0%} (chance {chance:.0%}), "
+                f"median rank {metrics[f'{source}_median_rank']:.0f}"
+            )
+    recall = metrics["msrvtt_recall_10"]
+    error = metrics.get("ece_1_searched")
+    sure = "" if error is None else f" Stated probabilities are off by {100 * error:.1f} points."
+    return Quality(
+        f"MSR-VTT recall@10 {recall:.0%}",
+        f"The right one among the first ten for a caption: {'; '.join(said)}.{sure}",
+    )
+
+
+def _backbone(metrics: Metrics, config: Metrics) -> Quality:
+    cosine = metrics["cosine"]
+    held_out = config["data"]["held_out"]
+    return Quality(
+        f"cosine to its teacher {_plain(cosine)}",
+        f"Cosine to the teacher's features {_plain(cosine)} on {held_out:,} pictures that it did "
+        f"not see; names the same of 1,000 classes for {metrics['teacher_agreement']:.0%}.",
+    )
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
+def _plain(value: float) -> str:
+    """.18, as papers write it."""
+    return f"{value:.2f}".replace("0.", ".", 1)
+
+
+WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {
+    "keyframe_scorer": _keyframe_scorer,
+    "frame_text_encoder": _frame_text,
+    "backbone": _backbone,
+}

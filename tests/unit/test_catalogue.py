@@ -1,0 +1,93 @@
+"""The table of models comes from what is in the folders, and says what is wrong with one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models import registry
+from models.catalogue import all_model_facts, data_in_words, model_facts
+from models.checkpoint import file_hash
+from models.quality import NOT_MEASURED, quality_in_words
+from models.registry import ModelEntry
+
+FIGURE = {"mean": 0.1764, "over_folds": 0.0231, "over_seeds": 0.001}
+SCORER = {
+    "rows": {
+        "local and global": {"tau": FIGURE, "rho": {**FIGURE, "mean": 0.231}},
+        "human": {"tau": {**FIGURE, "mean": 0.181}, "rho": {**FIGURE, "mean": 0.208}},
+    },
+    "seeds": [0, 1, 2],
+}
+DATA = {"tvsum_videos": 40}
+
+
+def unbuildable() -> Any:
+    raise AssertionError("no model is loaded to say what it is")
+
+
+ENTRY = ModelEntry("toy", "frame_scorer", "for a test", unbuildable, weights="shipped")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(registry, "CHECKPOINTS_DIR", tmp_path)
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"0" * 2_000_000)
+    config = {
+        "format_version": 1, "name": "toy", "kind": "keyframe_scorer", "architecture": {},
+        "preprocessing": {}, "weights_sha256": file_hash(folder / "model.safetensors"),
+        "data": DATA,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "metrics.json").write_text(json.dumps(SCORER))
+    return folder
+
+
+def test_what_is_known_without_loading_it(folder: Path) -> None:
+    facts = model_facts(ENTRY)
+    assert facts.problem is None
+    assert facts.weights_hash == file_hash(folder / "model.safetensors")
+    assert facts.megabytes == pytest.approx(2.0, abs=0.01)
+    assert facts.data == "TVSum: 40 videos"
+    assert facts.quality.short == "TVSum tau .18"
+    for said in ("five folds", "3 seeds", ".18 ± .02", ".23", "20 people", "chance"):
+        assert said in facts.quality.full
+
+
+def test_a_folder_that_does_not_fit_is_named(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"1")
+    facts = model_facts(ENTRY)
+    assert facts.problem is not None and "toy" in facts.problem and facts.problem.endswith(".")
+    assert facts.weights_hash is None and facts.quality == NOT_MEASURED
+
+
+@pytest.mark.parametrize("kind", ["keyframe_scorer", "frame_text_encoder", "backbone", "new"])
+def test_figures_of_another_export_are_no_figures(kind: str) -> None:
+    for metrics in ({}, {"rows": 3}, {"cosine": "?", "msrvtt_recall_10": None}):
+        assert quality_in_words(kind, metrics, {}) == NOT_MEASURED
+
+
+def test_retrieval_and_distillation_in_words() -> None:
+    metrics = {
+        "msrvtt_recall_10": 0.3, "msrvtt_gallery": 244, "msrvtt_median_rank": 27.0,
+        "ece_1_searched": 0.0256,
+    }  # fmt: skip
+    found = quality_in_words("frame_text_encoder", metrics, {})
+    assert found.short == "MSR-VTT recall@10 30%"
+    assert "244" in found.full and "chance 4%" in found.full and "2.6 points" in found.full
+    config = {"data": {"held_out": 3167}}
+    backbone = quality_in_words("backbone", {"cosine": 0.43, "teacher_agreement": 0.155}, config)
+    assert ".43" in backbone.full and "3,167" in backbone.full
+
+
+def test_data_in_words() -> None:
+    assert data_in_words({"pictures": {"flickr8k": 708, "x": 1}}) == "Pictures: Flickr8k 708, x 1"
+    assert data_in_words({"items": {"train": {"msrvtt": 2988}}}) == "Captioned: MSR-VTT 2,988"
+    assert data_in_words({}) == ""
+
+
+def test_every_model_of_the_registry_has_a_row() -> None:
+    assert [facts.name for facts in all_model_facts()] == list(registry.MODELS)

@@ -1,21 +1,15 @@
-"""Compact backbones: pictures to features, built from a checkpoint's own description."""
+"""Compact backbones as torch networks: the one that is trained, and the form that is shipped."""
 
+import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.checkpoint import Checkpoint, load_weights, read_checkpoint
-from models.device import torch_device
+from models.checkpoint import Checkpoint, load_weights
 from models.errors import CheckpointError
-from models.squash import squash_all
-from models.types import Floats, Pixels
-
-KIND = "backbone"
-CHUNK_FRAMES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,54 +68,49 @@ def as_input(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
-class BackboneEncoder:
-    """A backbone from its checkpoint folder, run by torch. Implements protocols.FrameEncoder."""
+class PictureFeatures(nn.Module):
+    """A backbone that is shipped: u8 RGB [B, side, side, 3] to features [B, feature_dim].
 
-    def __init__(self, folder: Path) -> None:
-        """Raises CheckpointError where the folder cannot be used."""
-        checkpoint = read_checkpoint(folder, kind=KIND)
-        self.name = checkpoint.name
-        self.weights_hash: str | None = checkpoint.weights_hash
-        self.metrics = checkpoint.metrics
-        self.side_px = int(checkpoint.preprocessing["side_px"])
-        self.short_side_px = self.side_px
-        self.network = build_network(checkpoint)
-        self.dim = self.network.shape.feature_dim
-        self._device = torch_device()
-        self.network.to(self._device).eval()
+    Its batch norms are folded into the convolutions, which then have a bias: that is the form in
+    which a checkpoint holds the weights, and every engine runs it.
+    """
 
-    def features(self, frames: Pixels) -> Floats:
-        """u8 RGB [T, H, W, 3] -> float32 [T, D] in the space of the teacher, any length."""
-        if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
-            raise ValueError(f"frames are u8 [T, H, W, 3], received {frames.dtype} {frames.shape}")
-        features_TD = np.empty((len(frames), self.dim), np.float32)
-        on_gpu = self._device == "cuda"
-        for start in range(0, len(frames), CHUNK_FRAMES):
-            rows = slice(start, start + CHUNK_FRAMES)
-            squashed = squash_all(frames[rows], self.side_px)
-            pixels = as_input(torch.from_numpy(squashed).to(self._device))
-            with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
-                features_TD[rows] = self.network(pixels).float().cpu().numpy()
-        return features_TD
+    def __init__(self, network: CompactBackbone) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).eval()
+        fold_batch_norms(self.network)
 
-    def encode_frames(self, frames: Pixels) -> Floats:
-        """u8 RGB [T, H, W, 3] -> float32 [T, D], each row of length one."""
-        features_TD = self.features(frames)
-        lengths = np.linalg.norm(features_TD, axis=1, keepdims=True)
-        return np.asarray(features_TD / np.maximum(lengths, 1e-6), np.float32)
+    def forward(self, pixels: Tensor) -> Tensor:
+        return cast(Tensor, self.network(as_input(pixels)))
 
 
-def build_network(checkpoint: Checkpoint) -> CompactBackbone:
+def fold_batch_norms(module: nn.Module) -> None:
+    """In place: each convolution directly before a batch norm takes its scale and shift over.
+
+    timm's batch norms hold the activation that follows; it takes their place. Nothing says that
+    neighbours in a module also follow each other in its forward, so compare the outputs.
+    """
+    before: tuple[str, nn.Conv2d] | None = None
+    for name, child in list(module.named_children()):
+        if before is not None and isinstance(child, nn.BatchNorm2d):
+            setattr(module, before[0], fuse_conv_bn_eval(before[1], child))
+            setattr(module, name, getattr(child, "act", nn.Identity()))
+        else:
+            fold_batch_norms(child)
+        before = (name, child) if isinstance(child, nn.Conv2d) else None
+
+
+def build_network(checkpoint: Checkpoint) -> PictureFeatures:
     """The network that the checkpoint describes, with its weights.
 
     Raises:
         CheckpointError: this program does not know the architecture, or the weights do not fit.
     """
     try:
-        network = CompactBackbone(BackboneShape(**checkpoint.architecture))
+        built = PictureFeatures(CompactBackbone(BackboneShape(**checkpoint.architecture)))
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."
         ) from error
-    load_weights(checkpoint, network)
-    return network
+    load_weights(checkpoint, built.network)
+    return built

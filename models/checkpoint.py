@@ -1,10 +1,12 @@
-"""A checkpoint is a folder: model.safetensors, config.json, metrics.json, MODEL_CARD.md.
+"""A checkpoint is a folder: model.safetensors, config.json, metrics.json, MODEL_CARD.md, and
+graph.xml where OpenVINO can run the network.
 
-The folder alone is enough to rebuild the model. Whatever does not fit - the hash of the weights, a
-tensor's shape, the format's version - is refused with one sentence that says what differs. Reading
-the description and checking the hash need no torch; only the weights do.
+The folder alone is enough to rebuild the model. Whatever does not fit - the hash of the weights or
+of the graph, a tensor's shape, the format's version - is refused with one sentence that says what
+differs. Only putting weights into a torch network needs torch.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import CheckpointError
+from models.graph import Graph
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +26,7 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.json"
 CARD_FILE = "MODEL_CARD.md"
+GRAPH_FILE = "graph.xml"
 FORMAT_VERSION = 1
 REQUIRED_KEYS = (
     "format_version",
@@ -46,6 +50,7 @@ class Checkpoint:
     config: dict[str, Any]  # all of config.json
     metrics: dict[str, Any]
     weights_hash: str
+    graph: Graph | None = None
 
     @property
     def weights_path(self) -> Path:
@@ -97,7 +102,25 @@ def read_checkpoint(folder: Path, *, kind: str | None = None) -> Checkpoint:
         config=config,
         metrics=_read_json(folder, METRICS_FILE),
         weights_hash=found,
+        graph=_read_graph(folder, config["graph"]) if "graph" in config else None,
     )
+
+
+def _read_graph(folder: Path, described: Mapping[str, Any]) -> Graph:
+    try:
+        xml = (folder / GRAPH_FILE).read_bytes()
+    except OSError:
+        raise CheckpointError(
+            f"The checkpoint {folder.name} has no {GRAPH_FILE}: fetch it again."
+        ) from None
+    found = hashlib.sha256(xml).hexdigest()
+    if found != described["sha256"]:
+        raise CheckpointError(
+            f"The {GRAPH_FILE} of the checkpoint {folder.name} has the hash {found[:12]}, but its "
+            f"{CONFIG_FILE} promises {str(described['sha256'])[:12]}: fetch it again."
+        )
+    constants = base64.b64decode(described["constants"])
+    return Graph(xml, int(described["constants_at"]), constants, described["precision"])
 
 
 def _read_json(folder: Path, file_name: str) -> dict[str, Any]:
@@ -149,6 +172,17 @@ def load_arrays(
     Raises:
         CheckpointError: a tensor is missing, unknown, or has another shape than `wanted` says.
     """
+    arrays = stored_arrays(checkpoint)
+    _check_shapes(checkpoint, {name: array.shape for name, array in arrays.items()}, wanted)
+    return arrays
+
+
+def stored_arrays(checkpoint: Checkpoint) -> "dict[str, Floats]":
+    """The stored tensors as float32 arrays, whatever they are.
+
+    Raises:
+        CheckpointError: they cannot be read.
+    """
     import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -159,7 +193,6 @@ def load_arrays(
         raise CheckpointError(
             f"The weights of the checkpoint {checkpoint.name} cannot be read ({error})."
         ) from error
-    _check_shapes(checkpoint, {name: array.shape for name, array in stored.items()}, wanted)
     return {name: array.astype(np.float32) for name, array in stored.items()}
 
 
@@ -196,12 +229,13 @@ def write_checkpoint(
     metrics: Mapping[str, Any],
     card: str,
     half: bool,
+    graph: Graph | None = None,
 ) -> Checkpoint:
     """Writes the folder and reads it back.
 
     config holds kind, architecture, preprocessing and what else describes the model; the name, the
-    format's version and the hash of the weights are added here. With `half`, floating-point
-    tensors are stored in float16.
+    format's version and the hashes are added here. With `half`, floating-point tensors are stored
+    in float16; a graph must have been made of a model that has been rounded so.
     """
     import torch
     from safetensors.torch import save_file
@@ -222,6 +256,15 @@ def write_checkpoint(
         "weights_dtype": "float16" if half else "float32",
         "weights_sha256": file_hash(folder / WEIGHTS_FILE),
     }
+    (folder / GRAPH_FILE).unlink(missing_ok=True)
+    if graph is not None:
+        (folder / GRAPH_FILE).write_bytes(graph.xml)
+        described["graph"] = {
+            "sha256": hashlib.sha256(graph.xml).hexdigest(),
+            "precision": graph.precision,
+            "constants_at": graph.constants_at,
+            "constants": base64.b64encode(graph.constants).decode("ascii"),
+        }
     (folder / METRICS_FILE).write_text(_as_json(metrics), encoding="utf-8")
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     (folder / CONFIG_FILE).write_text(_as_json(described), encoding="utf-8")

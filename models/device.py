@@ -2,9 +2,17 @@
 
 import math
 import os
+import platform
+import sys
+import time
 from pathlib import Path
 
 SAMPLE_S = 0.1
+# A pool is judged anew after a rest long enough to see what others do, but not all the time.
+REST_S = 0.5
+JUDGE_EVERY_S = 30.0
+# Of the drivers of NVIDIA, of AMD, and of both under Windows' Linux.
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "C:/Windows/System32/nvcuda.dll")
 
 
 def torch_device() -> str:
@@ -14,6 +22,13 @@ def torch_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def may_have_gpu() -> bool:
+    """Whether it is worth asking torch for one, which takes seconds to import."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    return any(Path(name).exists() for name in GPU_FILES)
 
 
 def allowed_cores() -> int:
@@ -31,13 +46,47 @@ def free_threads(sample_s: float = SAMPLE_S) -> int:
     With one of two cores busy, two spinning threads are slower than one, so a pool is sized from
     what is idle at the moment. Always at least one.
     """
+    if allowed_cores() == 1:
+        return 1
+    before_s, began = _idle_core_s(), time.monotonic()
+    time.sleep(sample_s)
+    return _threads_for((_idle_core_s() - before_s) / (time.monotonic() - began))
+
+
+class PoolSize:
+    """How many threads a pool that lives long should have.
+
+    It is judged while the pool rests, so that its own work does not count as somebody else's: call
+    `begin` before the pool works and `end` after.
+    """
+
+    def __init__(self) -> None:
+        self.threads = free_threads()
+        self._judged_at = time.monotonic()
+        self.end()
+
+    def begin(self) -> int:
+        now = time.monotonic()
+        rest_s = now - self._resting_since
+        if rest_s >= REST_S and now - self._judged_at >= JUDGE_EVERY_S:
+            self.threads = _threads_for((_idle_core_s() - self._idle_before_s) / rest_s)
+            self._judged_at = now
+        return self.threads
+
+    def end(self) -> None:
+        self._resting_since, self._idle_before_s = time.monotonic(), _idle_core_s()
+
+
+def _threads_for(idle_cores: float) -> int:
+    return max(1, min(allowed_cores(), round(idle_cores)))
+
+
+def _idle_core_s() -> float:
+    """Seconds that cores were idle since the machine started, all cores together."""
     import psutil
 
-    cores = allowed_cores()
-    if cores == 1:
-        return 1
-    idle = sum(100.0 - busy for busy in psutil.cpu_percent(sample_s, percpu=True)) / 100.0
-    return max(1, min(cores, round(idle)))
+    times = psutil.cpu_times()
+    return float(times.idle + getattr(times, "iowait", 0.0))
 
 
 def _container_quota() -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.errors import ModelUnavailableError
 
+NO_WEIGHTS = "no weights"
 CHECKPOINTS_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
@@ -19,7 +20,7 @@ class ModelEntry:
     kind: str
     purpose: str
     build: Callable[[], Any]
-    weights: str = "no weights"
+    weights: str = NO_WEIGHTS
     licence: str = "Apache-2.0"
 
 
@@ -30,7 +31,7 @@ def _colour() -> Any:
 
 
 def _backbone() -> Any:
-    from models.backbones import BackboneEncoder
+    from models.backbone_encoder import BackboneEncoder
 
     return BackboneEncoder(CHECKPOINTS_DIR / "backbone")
 

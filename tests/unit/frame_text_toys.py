@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from models.backbones import KIND, BackboneShape, CompactBackbone
+from models.backbone_encoder import KIND
+from models.backbones import BackboneShape, CompactBackbone, PictureFeatures
 from models.checkpoint import write_checkpoint
 from models.types import Floats
 from train.data.captioned_features import TEACHER, CaptionedFeatures, write_features
@@ -65,7 +66,7 @@ def write_toy(folder: Path) -> None:
     shape = BackboneShape("mobilenetv4_conv_small_035", FEATURE_DIM)
     backbone = write_checkpoint(
         folder / "checkpoints" / "backbone",
-        CompactBackbone(shape),
+        PictureFeatures(CompactBackbone(shape)).network,
         config={
             "kind": KIND,
             "architecture": dataclasses.asdict(shape),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.backbones import KIND, BackboneEncoder, BackboneShape, CompactBackbone
+from models.backbone_encoder import KIND, BackboneEncoder
+from models.backbones import BackboneShape, CompactBackbone, PictureFeatures, as_input
 from models.checkpoint import write_checkpoint
 from models.errors import CheckpointError
 from models.squash import squash_to_square
@@ -22,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("checkpoints") / "small"
     write_checkpoint(
         target,
-        CompactBackbone(SMALL),
+        PictureFeatures(CompactBackbone(SMALL)).network,
         config={
             "kind": KIND,
             "architecture": {"architecture": SMALL.architecture, "feature_dim": SMALL.feature_dim},
@@ -63,6 +64,22 @@ def test_an_unknown_architecture_is_refused(folder: Path) -> None:
             BackboneEncoder(folder)
     finally:
         path.write_text(kept)
+
+
+@torch.inference_mode()
+def test_folding_batch_norms_changes_no_feature() -> None:
+    torch.manual_seed(1)
+    network = CompactBackbone(SMALL).eval()
+    for name, values in network.state_dict().items():
+        if name.endswith(("running_mean", "bias")):
+            values.normal_(std=0.2)
+        elif name.endswith("running_var"):
+            values.uniform_(0.5, 2.0)
+    pixels = torch.randint(0, 255, (2, SIDE_PX, SIDE_PX, 3), dtype=torch.uint8)
+    folded = PictureFeatures(network)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    wanted = network(as_input(pixels))
+    assert torch.allclose(folded(pixels), wanted, atol=1e-4 * float(wanted.abs().max()))
 
 
 def test_squashing_keeps_both_sides_of_a_wide_picture() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.backbones import KIND as BACKBONE_KIND
-from models.backbones import BackboneEncoder, BackboneShape, CompactBackbone
+from models.backbone_encoder import KIND as BACKBONE_KIND
+from models.backbone_encoder import BackboneEncoder
+from models.backbones import BackboneShape, CompactBackbone, PictureFeatures
 from models.checkpoint import write_checkpoint
 from models.errors import CheckpointError
 from models.frame_text_encoder import (
@@ -60,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, network: FrameTextNetwork) 
     shape = BackboneShape("mobilenetv4_conv_small_035", FEATURE_DIM)
     backbone = write_checkpoint(
         root / "backbone",
-        CompactBackbone(shape),
+        PictureFeatures(CompactBackbone(shape)).network,
         config={
             "kind": BACKBONE_KIND,
             "architecture": dataclasses.asdict(shape),
@@ -86,6 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, network: FrameTextNetwork) 
                 "side_px": 64,
             },
             "calibration": {"slope": 10.0, "offset": -2.0, "crowd": 0.5},
+            "picture_calibration": {"slope": 4.0, "offset": -2.0, "crowd": 0.8},
             "subwords_sha256": hashlib.sha256(text.encode()).hexdigest(),
         },
         metrics={},

@@ -1,6 +1,8 @@
 """Training the backbone on a toy: it learns, resumes exactly, is exported and loads again."""
 
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.backbones import BackboneEncoder, as_input
+from models.backbone_encoder import BackboneEncoder
+from models.backbones import as_input
 from models.squash import squash_all
 from tests.unit.train_toys import CLASSES, toy_config, write_toy
-from train import backbone, export, fitting
+from train import backbone, backbone_export, fitting
 from train.backbone_config import BackboneConfig, load_config
 from train.comparison import neighbour_accuracy
 from train.data.distillation import DistillationData, ViewBatches, shuffled_draws
@@ -21,6 +24,14 @@ from train.data.teacher import POOLED_DIM
 from train.data.teacher_views import cut_view, open_view_sets, pictures_of_set
 
 STOPPED_AT_ROUND = 2
+LOADED_ALONE = """
+import pathlib, sys
+import numpy as np
+from models.backbone_encoder import BackboneEncoder
+encoder = BackboneEncoder(pathlib.Path(sys.argv[1]))
+encoder.encode_frames(np.zeros((2, 48, 70, 3), np.uint8))
+sys.exit(encoder.engine == "openvino" and "torch" in sys.modules)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -99,22 +110,34 @@ def test_a_missing_words_state_is_named(toy: Path) -> None:
 
 
 def test_exported_folder_gives_the_trained_features(
-    toy: Path, trained: tuple[BackboneConfig, backbone.Distillation]
+    toy: Path,
+    trained: tuple[BackboneConfig, backbone.Distillation],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config, model = trained
     folder = toy / "checkpoints" / "toy_backbone"
-    checkpoint = export.export_backbone(config, fitting.last_checkpoint(config.run), folder)
+    state = fitting.last_checkpoint(config.run)
+    checkpoint = backbone_export.export_backbone(config, state, folder)
     assert checkpoint.config["weights_dtype"] == "float16"
     assert "research data, see its owners' terms" in (folder / "MODEL_CARD.md").read_text().lower()
 
-    encoder = BackboneEncoder(folder)
+    assert checkpoint.metrics["openvino_bf16_cosine"] > 0.999
     frames = np.random.default_rng(1).integers(0, 255, (3, 48, 70, 3)).astype(np.uint8)
     pixels = as_input(torch.from_numpy(squash_all(frames, config.validation_side_px)))
     with torch.inference_mode():
         wanted = model.average(pixels).numpy()
+    wanted_unit = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
+    for engine, cosine_at_least in (("openvino", 0.997), ("torch", 0.9995)):
+        monkeypatch.setenv("FRAMESCRY_ENGINE", engine)
+        encoder = BackboneEncoder(folder)
+        assert encoder.engine == engine
+        found = encoder.encode_frames(frames)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0, rtol=1e-5)
+        assert (found * wanted_unit).sum(axis=1).min() > cosine_at_least
     np.testing.assert_allclose(encoder.features(frames), wanted, atol=0.02)
-    lengths = np.linalg.norm(encoder.encode_frames(frames), axis=1)
-    np.testing.assert_allclose(lengths, 1.0, rtol=1e-5)
+    monkeypatch.delenv("FRAMESCRY_ENGINE")
+    done = subprocess.run([sys.executable, "-c", LOADED_ALONE, str(folder)], check=False)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(

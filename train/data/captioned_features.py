@@ -88,7 +88,7 @@ def ask_teacher(store: FrameStore, teacher: Teacher, space: TeacherSpace) -> Cap
 
 
 def ask_student(store: FrameStore, folder: Path) -> CaptionedFeatures:
-    from models.backbones import BackboneEncoder
+    from models.backbone_encoder import BackboneEncoder
 
     encoder = BackboneEncoder(folder)
     rows = captioned_pictures(store)

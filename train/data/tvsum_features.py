@@ -58,7 +58,7 @@ def open_backbone(name: str, data_dir: Path, cache_dir: Path) -> Backbone:
         return _teacher(data_dir / "teachers" / TEACHER_FILE, cache_dir)
     import torch
 
-    from models.backbones import BackboneEncoder
+    from models.backbone_encoder import BackboneEncoder
 
     torch.set_num_threads(1)  # shared machines: one thread does more for each second of a core
     encoder = BackboneEncoder(Path(name))

@@ -3,11 +3,13 @@
     python -m train.backbone fit|test --config train/configs/backbone.yaml [--resume]
 
 The student sees the same crop as the teacher did; pairs are mixed (mixup), and the teacher's
-answers with them. Four losses: the angle between student's and teacher's standardized pooled
+answers with them. Five losses: the angle between student's and teacher's standardized pooled
 features, the divergence of the classes that the teacher's own classifier reads from both, the
 angle between local features, cell by cell, which tells where in the picture things are, and the
 angle between both as sentences are compared with them (the image side that train.frame_text learned
 from captions and the teacher's features): of all that the teacher sees, what people write about.
+The fifth is for photographs with a label, and for whole ones only: a linear reading of the
+features names their class.
 """
 
 import copy
@@ -42,7 +44,11 @@ class Distillation(fitting.ValidatedModule):
     """The student, a slow average of it (the one that is kept), and the teacher's classifier."""
 
     def __init__(
-        self, config: BackboneConfig, space: TeacherSpace, deadline_s: float | None = None
+        self,
+        config: BackboneConfig,
+        space: TeacherSpace,
+        deadline_s: float | None = None,
+        labels: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.config = config
@@ -52,6 +58,7 @@ class Distillation(fitting.ValidatedModule):
         self.map_head = nn.Conv2d(self.student.map_dim, space.map_basis.shape[1], 1)
         self.teacher = TeacherReader(space)
         self.words = WordsReader(Path(config.words_state)) if config.words_state else None
+        self.label_head = nn.Linear(config.model.feature_dim, len(labels)) if labels else None
         self.deadline_s = deadline_s
         self.started_s = time.time()
         self.pictures_seen = 0
@@ -87,7 +94,8 @@ class Distillation(fitting.ValidatedModule):
         pixels = as_input(batch["pixels"])
         target, maps = self.teacher.standardized(batch), batch["maps"].float().permute(0, 3, 1, 2)
         random = np.random.default_rng([self.config.seed, 11, self.global_step, self.global_rank])
-        if random.random() < learning.mixup_share:
+        mixed = random.random() < learning.mixup_share
+        if mixed:
             share = float(random.uniform(0.0, 0.5))
             pixels, target, maps = (
                 part.lerp(part.flip(0), share) for part in (pixels, target, maps)
@@ -101,14 +109,24 @@ class Distillation(fitting.ValidatedModule):
             maps = functional.interpolate(maps, cells.shape[-2:], mode="bilinear")
         local = 1 - functional.cosine_similarity(cells, maps).mean()
         loss = angle + learning.class_weight * classes + learning.map_weight * local
-        figures = {"loss": loss, "angle": angle, "classes": classes, "local": local}
+        figures = {"angle": angle, "classes": classes, "local": local}
         if self.words is not None:
             said = functional.cosine_similarity(self.words(features), self.words(target))
             figures["words"] = 1 - said.mean()
-            loss = figures["loss"] = loss + learning.words_weight * figures["words"]
+            loss = loss + learning.words_weight * figures["words"]
+        if self.label_head is not None and not mixed and (batch["label"] >= 0).any():
+            figures["label"] = self.naming(features, batch["label"])
+            loss = loss + learning.label_weight * figures["label"]
+        figures["loss"] = loss
         self.log_dict({f"train/{name}": value for name, value in figures.items()}, on_epoch=True)
         self.pictures_seen += len(pixels) * self.trainer.world_size
         return loss
+
+    def naming(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Of those that have a label; readers of the features see their direction alone."""
+        head, known = cast(nn.Linear, self.label_head), labels >= 0
+        directions = functional.normalize(features[known]) * math.sqrt(features.shape[1])
+        return functional.cross_entropy(head(directions), labels[known], label_smoothing=0.1)
 
     def class_divergence(self, features: Tensor, target: Tensor) -> Tensor:
         heat = self.config.learning.class_temperature
@@ -220,13 +238,14 @@ def assemble(
     config: BackboneConfig,
 ) -> tuple[Distillation, DistillationModule, lightning.Trainer]:
     teacher = open_teacher_space(Path(config.data.cache_dir) / "views")
-    model = Distillation(config, teacher, fitting.deadline_s(config.run))
     data = DistillationModule(
         config.data,
         seed=config.seed,
         side_px=config.side_px_at(0.0),
         validation_side_px=config.validation_side_px,
     )
+    labels = data.labels if config.learning.label_weight > 0 else ()
+    model = Distillation(config, teacher, fitting.deadline_s(config.run), labels)
     trainer = fitting.build_trainer(config.run, watch=WATCHED, mode="max", callbacks=[Plan()])
     return model, data, trainer
 

@@ -19,6 +19,7 @@ class LearningConfig:
     class_temperature: float = 2.0
     map_weight: float = 0.5
     words_weight: float = 0.0
+    label_weight: float = 0.0
     mixup_share: float = 0.5  # of the batches
     average_decay: float = 0.998
 
@@ -29,7 +30,8 @@ class LearningConfig:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"learning.{name} is from 0 to 1, received {value}")
-        for name in ("class_weight", "map_weight", "words_weight", "weight_decay", "warmup_steps"):
+        weights = ("class_weight", "map_weight", "words_weight", "label_weight", "weight_decay")
+        for name in (*weights, "warmup_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"learning.{name} is not negative, received {getattr(self, name)}")
 

@@ -103,6 +103,24 @@ def test_what_sentences_read_is_learned_first_where_it_weighs_most(toy: Path) ->
     assert agreement(20.0) > agreement(0.0) + 0.05
 
 
+def test_only_labelled_pictures_are_named(
+    toy: Path, trained: tuple[BackboneConfig, backbone.Distillation]
+) -> None:
+    _, model = trained
+    features = torch.randn(4, POOLED_DIM, requires_grad=True)
+    model.naming(features, torch.tensor([1, -1, 0, -1])).backward()
+    assert features.grad is not None
+    assert (features.grad.abs().sum(1) > 0).tolist() == [True, False, True, False]
+
+
+def test_views_carry_the_labels_of_their_pictures(toy: Path) -> None:
+    store, sets = open_frame_store(toy / "frames"), open_view_sets(toy / "views")
+    config = DistillationData(batch_size=len(sets[0].pictures), batches_per_round=1)
+    batch = ViewBatches(store, sets[:1], config, side_px=32, seed=0, round_number=0)[0]
+    said = sorted(f"class{number}" for number in batch["label"].tolist())
+    assert said == sorted(store.labels[sets[0].pictures].tolist())
+
+
 def test_a_missing_words_state_is_named(toy: Path) -> None:
     config = load_config(toy_config(toy), ["words_state=nowhere.ckpt"])
     with pytest.raises(ValueError, match=r"words_state .* nowhere\.ckpt"):

@@ -65,7 +65,7 @@ def toy_config(toy: Path, **run: object) -> Path:
             **run,
         },
         "data": {"cache_dir": str(toy), "batch_size": 16, "batches_per_round": 6},
-        "learning": {"warmup_steps": 4, "average_decay": 0.8},
+        "learning": {"warmup_steps": 4, "average_decay": 0.8, "label_weight": 0.01},
         "sides_px": [[0.0, 32], [0.5, 64]],
         "validation_side_px": 64,
     }

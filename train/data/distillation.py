@@ -61,6 +61,7 @@ class ViewBatches(Dataset[Batch]):
         self._store, self._sets, self._config = store, view_sets, config
         self._side_px, self._seed, self._round = side_px, seed, round_number
         self._ends = np.cumsum([len(views.pictures) for views in view_sets])
+        _, self._labels = numbered_labels(store)
 
     def __len__(self) -> int:
         return self._config.batches_per_round
@@ -75,6 +76,7 @@ class ViewBatches(Dataset[Batch]):
         pixels = np.empty((size, self._side_px, self._side_px, 3), np.uint8)
         pooled = np.empty((size, self._sets[0].pooled.shape[1]), np.uint8)
         maps = np.empty((size, *self._sets[0].maps.shape[1:]), np.float16)
+        labels = np.empty(size, np.int64)
         for row, (place_of_view, set_number) in enumerate(zip(drawn, set_numbers, strict=True)):
             views = self._sets[set_number]
             item = place_of_view - (self._ends[set_number - 1] if set_number else 0)
@@ -82,6 +84,7 @@ class ViewBatches(Dataset[Batch]):
             view = cut_view(picture, views.boxes[item], self._side_px)
             pixels[row] = view[:, ::-1] if flips[row] else view
             pooled[row], maps[row] = views.pooled[item], views.maps[item]
+            labels[row] = self._labels[views.pictures[item]]
         side = int(maps.shape[1] ** 0.5)
         grids = maps.reshape(size, side, side, -1)
         grids[flips] = grids[flips, :, ::-1]
@@ -89,6 +92,7 @@ class ViewBatches(Dataset[Batch]):
             "pixels": torch.from_numpy(pixels),
             "pooled": torch.from_numpy(pooled),
             "maps": torch.from_numpy(grids),
+            "label": torch.from_numpy(labels),
         }
 
 
@@ -102,14 +106,20 @@ def shuffled_draws(count: int, place: int, size: int, seed: int) -> npt.NDArray[
     return np.concatenate(orders)[place - first * count :][:size]
 
 
+def numbered_labels(store: FrameStore) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The classes in order of their names, and each picture's among them, -1 where it has none."""
+    classes = np.unique(store.labels[store.labels != UNLABELLED])
+    numbers = np.searchsorted(classes, store.labels).astype(np.int64)
+    numbers[store.labels == UNLABELLED] = -1
+    return classes.tolist(), numbers
+
+
 class WholeBatches(Dataset[Batch]):
     """Whole pictures, squashed to a square, with the teacher's answers; nothing random."""
 
     def __init__(self, store: FrameStore, views: ViewSet, side_px: int) -> None:
         self._store, self._views, self._side_px = store, views, side_px
-        classes = np.unique(store.labels)
-        self._labels = np.searchsorted(classes, store.labels)
-        self._labels[store.labels == UNLABELLED] = -1
+        _, self._labels = numbered_labels(store)
 
     def __len__(self) -> int:
         return -(-len(self._views.pictures) // VALIDATION_BATCH)
@@ -141,6 +151,7 @@ class DistillationModule(lightning.LightningDataModule):
         self.validation_side_px = validation_side_px
         self._folder = Path(config.cache_dir)
         self._store = open_frame_store(self._folder / "frames")
+        self.labels, _ = numbered_labels(self._store)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         view_sets = open_view_sets(self._folder / "views")

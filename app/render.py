@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from app.results import Keyframe, SummaryResult
+from app.results import Compared, Keyframe, ScoredFrame, SummaryResult
 from app.whole_file import whole_file
 from app.wording import clock, one_line
 from models.errors import ExportError
+from models.summary_methods import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL import Image
+
+Doubles = npt.NDArray[np.float64]
 
 PLOT_INCHES = (6.4, 3.4)  # legible when a phone shows it 360 px wide
 PLOT_DPI = 200
@@ -38,15 +42,17 @@ class Palette:
     curve: str
     chosen: str
     keyframe: str
+    compared: str
 
 
 # The page's own colours (app/timeline/names.css): a curve looks the same here as on the timeline.
-LIGHT = Palette("#ffffff", "#1b2226", "#55616a", "#0b7f88", "#d9eeee", "#0b6b72")
-DARK = Palette("#191f22", "#e7ecee", "#9fadb5", "#45c4ca", "#14383a", "#5cc8cc")
+LIGHT = Palette("#ffffff", "#1b2226", "#55616a", "#0b7f88", "#d9eeee", "#0b6b72", "#a8590c")
+DARK = Palette("#191f22", "#e7ecee", "#9fadb5", "#45c4ca", "#14383a", "#5cc8cc", "#f0a45a")
 
 
 def importance_plot(result: SummaryResult, *, dark: bool = False) -> "Figure":
-    """Score over time with the shots behind it and the keyframes on it.
+    """Score over time with the shots behind it and the keyframes on it; beside it what another
+    method says, where one was asked.
 
     The figure has its own canvas and shares nothing, so several threads can draw at once.
     """
@@ -59,6 +65,9 @@ def importance_plot(result: SummaryResult, *, dark: bool = False) -> "Figure":
     axes = figure.add_subplot()
     _draw_shots(axes, result, palette)
     _draw_scores(axes, result, palette)
+    if result.compared is not None:
+        _draw_compared(axes, result.compared, palette)
+        _draw_legend(figure, axes, palette)
     _draw_title(axes, result, palette)
     _dress(axes, result, palette)
     return figure
@@ -129,19 +138,13 @@ def _draw_shots(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
 
 
 def _draw_scores(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
-    times = np.array([frame.time_s for frame in result.frames])
-    scores = np.nan_to_num(np.array([frame.score for frame in result.frames]))
-    if len(times) > MOST_POINTS:
-        # a long video: the mean of each stretch, with the spread behind it
-        starts = np.linspace(0, len(times), MOST_POINTS, endpoint=False).astype(int)
-        counts = np.diff(np.append(starts, len(times)))
-        low, high = np.minimum.reduceat(scores, starts), np.maximum.reduceat(scores, starts)
-        times = np.add.reduceat(times, starts) / counts
-        scores = np.add.reduceat(scores, starts) / counts
+    times, scores, low, high = _few_points(result.frames)
+    if len(times) < len(result.frames):
         axes.fill_between(times, low, high, color=palette.curve, alpha=0.22, lw=0, zorder=2)
     else:
         axes.fill_between(times, scores, color=palette.curve, alpha=0.18, lw=0, zorder=2)
-    axes.plot(times, scores, color=palette.curve, lw=1.8, zorder=3)
+    own = _method_label(result.method)
+    axes.plot(times, scores, color=palette.curve, lw=1.8, zorder=3, label=own)
     at = [keyframe.time_s for keyframe in result.keyframes]
     heights = [_finite(keyframe.score) for keyframe in result.keyframes]
     axes.vlines(at, 0, heights, color=palette.keyframe, lw=1.2, zorder=4)
@@ -150,13 +153,56 @@ def _draw_scores(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
     )
 
 
+def _draw_compared(axes: "Axes", compared: Compared, palette: Palette) -> None:
+    """A broken line, so that the two are told apart without colours too."""
+    times, scores, _, _ = _few_points(compared.frames)
+    label = _method_label(compared.method)
+    broken = (0, (4, 1.5))
+    axes.plot(times, scores, color=palette.compared, lw=1.8, ls=broken, zorder=3.5, label=label)
+
+
+def _draw_legend(figure: "Figure", axes: "Axes", palette: Palette) -> None:
+    lines = axes.get_lines()
+    figure.legend(
+        lines,
+        [str(line.get_label()) for line in lines],
+        loc="outside lower left",
+        ncols=2,
+        fontsize=11,
+        labelcolor=palette.ink,
+        frameon=False,
+        handlelength=2.6,
+        borderaxespad=0.1,
+    )
+
+
+def _few_points(frames: Sequence[ScoredFrame]) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Times and scores; of a long video the mean of each stretch, with its lowest and highest."""
+    times = np.array([frame.time_s for frame in frames])
+    scores = np.nan_to_num(np.array([frame.score for frame in frames]))
+    if len(times) <= MOST_POINTS:
+        return times, scores, scores, scores
+    starts = np.linspace(0, len(times), MOST_POINTS, endpoint=False).astype(int)
+    counts = np.diff(np.append(starts, len(times)))
+    return (
+        np.add.reduceat(times, starts) / counts,
+        np.add.reduceat(scores, starts) / counts,
+        np.minimum.reduceat(scores, starts),
+        np.maximum.reduceat(scores, starts),
+    )
+
+
+def _method_label(name: str) -> str:
+    return METHODS[name].label if name in METHODS else name
+
+
 def _draw_title(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
     name = one_line(result.video.name)
     if len(name) > TITLE_CHARS:
         name = f"{name[: TITLE_CHARS - 1]}…"
     count = len(result.keyframes)
-    method = result.method.replace("_", " ")
-    summary = f"{method}, {count} key {'moment' if count == 1 else 'moments'}"
+    steered = " steered by words" if result.steered else ""
+    summary = f"{_method_label(result.method)}{steered}, {count} key {'moment' if count == 1 else 'moments'}"
     title = f"{_drawable(name)}\n{_drawable(summary)}"
     axes.set_title(title, loc="left", fontsize=13, color=palette.ink)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.index import IndexKey, IndexStore
 from app.performance import Meter
-from app.pipelines.requests import SearchRequest, SummaryRequest
+from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest, SummaryRequest
 from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.results import SearchResult, SummaryResult
 from app.scratch import private_folder
@@ -22,8 +22,8 @@ from app.sources.names import file_stem
 from app.sources.store import MediaStore, StoredVideo
 from app.wording import clock
 from models import registry
-from models.catalogue import model_facts
-from models.errors import RequestError
+from models.catalogue import ModelFacts, all_model_facts, model_facts
+from models.errors import CheckpointError, RequestError
 from models.summary_methods import METHODS
 from models.types import Shot, VideoInfo
 
@@ -157,10 +157,14 @@ class Services:
     def _summary_models(self, request: SummaryRequest) -> "SummaryModels":
         from app.pipelines.summarize import SummaryModels
 
+        encoders = registry.names("frame_encoder")
+        if request.encoder not in encoders:
+            known = ", ".join(encoders)
+            raise RequestError(f"{request.encoder!r} makes no index; choose one of {known}.")
         methods = [METHODS[name] for name in (request.method, request.compare) if name]
         readers = {method.scorer for method in methods if method.scorer}
         if request.query is not None:
-            readers.add(SearchRequest.encoder)
+            readers.add(DEFAULT_SEARCHER)
         loaded = {name: registry.load(name) for name in sorted(readers)}
         for name, model in loaded.items():
             if model.index_encoder != request.encoder:
@@ -168,9 +172,17 @@ class Services:
                     f"{name} reads the index of {model.index_encoder}, not of {request.encoder}; "
                     "choose another method."
                 )
-        words = loaded.pop(SearchRequest.encoder, None)
+        encoder = registry.load(request.encoder)
+        words = loaded.pop(DEFAULT_SEARCHER, None)
+        for name, scorer in loaded.items():
+            if scorer.encoder_hash != encoder.weights_hash:
+                raise CheckpointError(
+                    f"The checkpoint {name} was trained on a {encoder.name} with the hash "
+                    f"{scorer.encoder_hash[:12]}, but the one beside it has "
+                    f"{(encoder.weights_hash or 'none')[:12]}: fetch both again."
+                )
         return SummaryModels(
-            registry.load(request.encoder),
+            encoder,
             loaded,
             words,
             {name: model_facts(registry.MODELS[name]).quality.short for name in loaded},
@@ -213,8 +225,9 @@ class Services:
             batches = source.sample(fps, short_side_px=2)
             return [float(time_s) for batch in batches for time_s in batch.times_s]
 
-    def models(self) -> tuple[registry.ModelEntry, ...]:
-        return tuple(registry.MODELS.values())
+    def models(self) -> tuple[ModelFacts, ...]:
+        """What is known of every model; none is loaded."""
+        return all_model_facts()
 
     # -- writing -------------------------------------------------------------------------------
 

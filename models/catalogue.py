@@ -34,6 +34,7 @@ class ModelFacts:
     weights_hash: str | None
     data: str
     quality: Quality
+    metrics: Mapping[str, Any]
     problem: str | None = None
 
 
@@ -58,6 +59,7 @@ def model_facts(entry: ModelEntry) -> ModelFacts:
         weights_hash=None if checkpoint is None else checkpoint.weights_hash,
         data="" if checkpoint is None else data_in_words(checkpoint.config.get("data", {})),
         quality=NOT_MEASURED if checkpoint is None else _quality(checkpoint),
+        metrics={} if checkpoint is None else checkpoint.metrics,
         problem=problem,
     )
 

@@ -13,6 +13,7 @@ from models.types import Pixels
 
 DEFAULT_METHOD = "keyframe_scorer"
 DEFAULT_ENCODER = "backbone"  # whose index every tab reads: a video is looked at once
+DEFAULT_SEARCHER = "compact"
 DEFAULT_RATIO = 0.15
 
 
@@ -66,7 +67,7 @@ class SearchRequest:
     at_s: float | None = None
     top: int = 12
     fps: float = 2.0
-    encoder: str = "compact"
+    encoder: str = DEFAULT_SEARCHER
 
     def __post_init__(self) -> None:
         asked = (bool(self.query.strip()), self.picture is not None, self.at_s is not None)

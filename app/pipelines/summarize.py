@@ -11,6 +11,7 @@ from app.performance import Meter
 from app.pipelines.choosing import choose, shot_at
 from app.pipelines.comparing import compared_with
 from app.pipelines.indexing import IndexStep, index_video
+from app.pipelines.query import tidy
 from app.pipelines.requests import DEFAULT_RATIO, SummaryRequest
 from app.pipelines.searchable import Searchables
 from app.pipelines.steering import Words, words_of
@@ -31,7 +32,7 @@ from models.types import VideoInfo
 
 # Choosing from a growing index takes longer the longer the video is. After each time so many
 # times as long goes to looking on, so that it never takes more than a small share.
-PAUSE_BY_COST = 8.0
+PAUSE_BY_COST = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _summary_of(
             )
         ),
         timing=meter.reading(),
-        query=request.query,
+        query=request.query and tidy(request.query),
         steered=steered,
         compared=compared,
     )

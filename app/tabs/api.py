@@ -24,26 +24,34 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
         ratio: float | None = None,
         fps: float = 2.0,
         link: str = "",
+        compare: str | None = None,
+        query: str = "",
     ) -> Iterator[dict[str, Any]]:
         """Finds the moments of a video that matter: keyframes and shots, with times and scores.
 
         At the end it returns the summary: video, model, method, sampling, frames [{time_s, score}],
-        keyframes [{time_s, score, shot}], shots [{start_s, end_s, score, chosen}] and timing; times
-        are seconds. While it runs it yields {"progress": words, "fraction": share or null}.
+        keyframes [{time_s, score, shot}], shots [{start_s, end_s, score, chosen}], compared and
+        timing; times are seconds. While it runs it yields {"progress": words, "fraction": share
+        or null}.
 
         Args:
             video: The video file; leave it out when a link is given.
-            method: key_shots, kmeans (similar moments), ssd_anchor (drift), ssd_previous (change).
+            method: keyframe_scorer (learned from people), key_shots, kmeans (similar moments),
+                ssd_anchor (drift), ssd_previous (change).
             keyframes: How many keyframes to return, 1 to 500; leave it out to use ratio.
             ratio: The share of the video's time the chosen shots may take, such as 0.15.
             fps: How many frames of each second are looked at.
             link: The address of a video to fetch instead of a file, for instance on YouTube.
+            compare: A second method whose scores are returned as `compared`.
+            query: Words that steer the summary, such as "a dog -cat"; what matches counts more.
         """
         request = SummaryRequest(
             method=method,
             keyframes=None if keyframes is None else int(keyframes),
             ratio=ratio,
             fps=fps,
+            compare=compare or None,
+            query=query.strip() or None,
         )
         opened: OpenedVideo | None = None
         for opening in _opening(services, video, link):
@@ -68,10 +76,12 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
     ratio = gr.Number(None, label="ratio", visible=False)
     fps = gr.Number(services.settings.sample_fps, label="fps", visible=False)
     link = gr.Textbox("", label="link", visible=False)
+    compare = gr.Dropdown(list(METHODS), value=None, label="compare", visible=False)
+    query = gr.Textbox("", label="query", visible=False)
     summary = gr.JSON(label="summary", visible=False)
     gr.Button(visible=False).click(
         said_plainly(summarize, on_failure),
-        [file, method, keyframes, ratio, fps, link],
+        [file, method, keyframes, ratio, fps, link, compare, query],
         summary,
         api_name="summarize",
         **limits,

@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from app.pipelines.remarks import remarks
 from app.pipelines.requests import DEFAULT_METHOD, DEFAULT_RATIO, SummaryRequest
-from app.results import Performance, SummaryResult
+from app.results import ModelUsed, Performance, SummaryResult
 from app.services import OpenedVideo, Services
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
@@ -18,9 +19,11 @@ from app.timeline.results import cards, clock, keyframe_cards, rows, shot_rows
 from app.timeline.stage import Stage, failed, finished, layer, working
 from app.timeline.tracks import Track
 from models.errors import RequestError
-from models.segment_summarizers import METHODS
+from models.summary_methods import METHODS
 
 TRACK = "Importance"
+COMPARED_COLOUR = "var(--track-3)"
+NO_COMPARISON = ""
 BY_SHARE, BY_NUMBER = "A share of the time", "A number of keyframes"
 NO_VIDEO = "Choose a video first: drop one above, paste a link, or take an example."
 EMPTY = """
@@ -58,17 +61,19 @@ class SummarizeTab:
             self._cards: None,
             self._rows: None,
             self._facts: None,
+            self._remarks: None,
             self._note: None,
             **self._files.cleared,
         }
 
     def _build(self) -> None:
+        labels = [(method.label, method.name) for method in METHODS.values()]
         with gr.Row(elem_classes="fs-ask"):
             self._run = gr.Button(
                 "Summarize", variant="primary", elem_id="run-summarize", scale=0, min_width=140
             )
             self._method = gr.Dropdown(
-                [(method.label, method.name) for method in METHODS.values()],
+                labels,
                 value=DEFAULT_METHOD,
                 show_label=False,
                 label="How moments are chosen",
@@ -89,8 +94,21 @@ class SummarizeTab:
                     0.5, 10, value=self._services.settings.sample_fps, step=0.5,
                     label="Frames a second",
                 )  # fmt: skip
+            with gr.Row():
+                self._query = gr.Textbox(
+                    label="Steer by words",
+                    info="Moments that show this count more. A minus leaves something out.",
+                    placeholder="goals, the cake, a dog -cat",
+                    max_length=200, elem_id="summarize-query",
+                )  # fmt: skip
+                self._compare = gr.Dropdown(
+                    [("Nothing", NO_COMPARISON), *labels], value=NO_COMPARISON,
+                    label="Compare with", info="A second curve, below the first and in the plot.",
+                    elem_id="summarize-compare",
+                )  # fmt: skip
         self._note = component("note", elem_id="summarize-note")
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
+        self._remarks = component("remarks", elem_id="summarize-remarks")
         self._cards = cards(elem_id="summarize-cards")
         self._files = SummaryFiles(self._services, self._stage, self._result, self._note)
         self._rows = rows(elem_id="summarize-shots")
@@ -109,7 +127,7 @@ class SummarizeTab:
         )  # fmt: skip
         asked = [
             self._video, self._method, self._choose_by, self._share, self._count, self._spacing,
-            self._fps,
+            self._fps, self._compare, self._query,
         ]  # fmt: skip
         running = self._run.click(
             said_plainly(self._summarize, self._on_failure),
@@ -132,6 +150,8 @@ class SummarizeTab:
         count: float,
         spacing_s: float,
         fps: float,
+        compare: str,
+        query: str,
     ) -> Iterator[Updates]:
         if video is None:
             raise RequestError(NO_VIDEO)
@@ -141,6 +161,8 @@ class SummarizeTab:
             ratio=None if choose_by == BY_NUMBER else share_percent / 100,
             spacing_s=spacing_s,
             fps=fps,
+            compare=compare or None,
+            query=query.strip() or None,
         )
         yield {self._note: None}
         shown_at = 0.0
@@ -157,7 +179,7 @@ class SummarizeTab:
                 shown_at = time.monotonic()
                 yield {
                     self._stage.status: working(step.progress, step.known_until_s),
-                    self._facts: facts(step.performance),
+                    self._facts: facts(step.performance, None if result is None else result.model),
                     **updates,
                 }
         if result is not None:
@@ -168,20 +190,25 @@ class SummarizeTab:
 
     def _shown(self, result: SummaryResult) -> Updates:
         times = [frame.time_s for frame in result.frames]
-        track = Track(TRACK, times, [frame.score for frame in result.frames])
+        tracks = [Track(TRACK, times, [frame.score for frame in result.frames])]
+        if result.compared is not None:
+            name = f"Compared: {METHODS[result.compared.method].label}"
+            scores = [frame.score for frame in result.compared.frames]
+            tracks.append(Track(name, times, scores, COMPARED_COLOUR))
         return {
             self._result: result,
-            self._layer: layer(self.name, [track], result.keyframes, result.shots),
+            self._layer: layer(self.name, tracks, result.keyframes, result.shots),
             self._empty: gr.update(visible=False),
             self._cards: keyframe_cards(result.keyframes, TRACK),
             self._rows: shot_rows(result.shots),
+            self._remarks: remarks(result),
         }
 
     def _on_failure(self, text: str) -> Updates:
         return {self._note: problem(text), self._stage.status: failed()}
 
 
-def facts(seen: Performance) -> list[tuple[str, str]]:
+def facts(seen: Performance, model: ModelUsed | None = None) -> list[tuple[str, str]]:
     """The performance panel; what was not measured is not shown."""
     told: list[tuple[str, str | None]] = [
         ("Download", _unless_none(seen.download_mb_per_s, "{:.1f} MB/s")),
@@ -195,6 +222,7 @@ def facts(seen: Performance) -> list[tuple[str, str]]:
         ("Altogether", f"{seen.total_s:.2f} s"),
         ("Processor", f"{seen.cpu_percent:.0f} % of one core"),
         ("Memory", f"{seen.memory_mb:,.0f} MB"),
+        ("Model", None if model is None else model.in_words),
     ]
     if seen.from_index:
         told = [("Source", "looked at before: nothing was decoded"), *told]
@@ -213,10 +241,9 @@ def _summed_up(result: SummaryResult) -> str:
         if seen.from_index
         else f"{seen.frames_processed:,} frames in {seen.total_s:.1f} s"
     )
-    weights = result.model.hash or "no weights"
     return (
         f"{len(result.keyframes)} moments, {clock(kept)} of {clock(result.video.duration_s)} · "
-        f"{how} · model {result.model.name}, {weights}"
+        f"{how} · model {result.model.in_words}"
     )
 
 
@@ -229,4 +256,8 @@ def command_line(video: OpenedVideo, request: SummaryRequest) -> str:
     else:
         words += ["--ratio", f"{request.ratio or DEFAULT_RATIO:g}"]
     words += ["--fps", f"{request.fps:g}", "--spacing", f"{request.spacing_s:g}"]
+    if request.query is not None:
+        words += ["--query", request.query]
+    if request.compare is not None:
+        words += ["--compare", request.compare]
     return shlex.join([*words, "--json", "summary.json"])

@@ -3,6 +3,7 @@
 import io
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from PIL import Image
 
 from app import render
+from app.results import Compared, ModelUsed, ScoredFrame
 from models.errors import ExportError
+from models.summary_methods import METHODS
 from tests.sample_results import HOSTILE_NAMES, sample_result
 
 
@@ -34,7 +37,21 @@ def test_plot_shows_time_keyframes_and_chosen_shots() -> None:
     assert [x for x, _ in dots] == [k.time_s for k in result.keyframes]
     shades = [patch.get_x() for patch in axes.patches]
     assert shades == [result.shots[1].start_s, result.shots[3].start_s]
-    assert "tour.mp4" in axes.get_title(loc="left") and "key shots" in axes.get_title(loc="left")
+    assert "tour.mp4" in axes.get_title(loc="left") and "Key shots" in axes.get_title(loc="left")
+
+
+def test_another_method_is_drawn_over_it_with_a_legend() -> None:
+    plain = sample_result()
+    assert not render.importance_plot(plain).legends
+    frames = tuple(ScoredFrame(frame.time_s, 1 - frame.score) for frame in plain.frames)
+    other = Compared("kmeans", ModelUsed("colour", None), frames, -1.0)
+    figure = render.importance_plot(replace(plain, compared=other))
+    [legend] = figure.legends
+    labels = [METHODS[name].label for name in ("key_shots", "kmeans")]
+    assert [text.get_text() for text in legend.get_texts()] == labels
+    own, beside = figure.axes[0].lines
+    assert np.allclose(np.asarray(own.get_ydata()) + np.asarray(beside.get_ydata()), 1.0)
+    assert own.get_color() != beside.get_color() and own.get_linestyle() != beside.get_linestyle()
 
 
 def test_long_videos_are_labelled_with_hours_and_drawn_with_few_points() -> None:

@@ -10,10 +10,12 @@ from models.types import Floats, Times
 
 Doubles = npt.NDArray[np.float64]
 
-# Scores are log odds. A moment goes on while a frame's odds are at least this share of its best's.
+# Scores are log odds. A moment goes on while a frame's odds are at least this share of its best's,
+# of which those above SURE (20 to 1) count as that: there is no telling better from best.
 ODDS_SHARE = 0.35
-# Two stretches of one scene with less than this between them are one moment.
-JOIN_GAP_S = 2.0
+SURE = 3.0
+# What does not fit for less than this does not end a moment.
+GAP_S = 2.0
 # Of a longer video so many frames, evenly spread, say how much of it is distinct.
 COMPARED_FRAMES = 2000
 FIRST_REACH_FRAMES = 32
@@ -34,28 +36,26 @@ def find_stretches(
     """Up to `wanted` stretches, the best first; no frame is in two of them.
 
     A stretch holds frames that look like its best one (a cosine of at least `likeness`) and match
-    nearly as well. Neighbouring stretches that look alike are one.
+    nearly as well, and what interrupts them briefly.
     """
     smooth = smoothed(log_odds, embeddings)
     tops = peaks(smooth, times_s, threshold=-np.inf)
     found: list[Stretch] = []
-    owner = np.full(len(times_s), -1, np.int64)
+    free = np.ones(len(times_s), np.bool_)
     for top in tops[np.argsort(-smooth[tops], kind="stable")].tolist():
-        if owner[top] >= 0:
-            continue
         if len(found) >= wanted:
             break
-        reached = _reach(smooth, embeddings, owner < 0, top, likeness)
-        at = _neighbour(found, owner, embeddings, times_s, reached, top, likeness)
-        if at is None:
-            at = len(found)
-            found.append(reached)
-        else:
-            old = found[at]
-            reached = Stretch(old.best, min(old.first, reached.first), max(old.last, reached.last))
-            found[at] = reached
-        owner[reached.first : reached.last + 1] = at
-    return sorted((_at_its_best(s, log_odds) for s in found), key=lambda s: -log_odds[s.best])
+        if not free[top]:
+            continue
+        floor = min(smooth[top], SURE) + np.log(ODDS_SHARE)
+        ends = [
+            _reach(smooth, embeddings, times_s, free, top, floor, likeness, direction)
+            for direction in (-1, 1)
+        ]
+        free[ends[0] : ends[1] + 1] = False
+        best = ends[0] + int(log_odds[ends[0] : ends[1] + 1].argmax())
+        found.append(Stretch(best, ends[0], ends[1]))
+    return sorted(found, key=lambda stretch: -log_odds[stretch.best])
 
 
 def smoothed(scores: Doubles, embeddings: Floats) -> Doubles:
@@ -73,54 +73,30 @@ def smoothed(scores: Doubles, embeddings: Floats) -> Doubles:
 
 
 def _reach(
-    scores: Doubles, embeddings: Floats, free: npt.NDArray[np.bool_], top: int, likeness: float
-) -> Stretch:
-    """How far it goes on to both sides."""
-    floor = scores[top] + np.log(ODDS_SHARE)
-
-    def steps(direction: int) -> int:
-        reach = FIRST_REACH_FRAMES
-        while True:
-            side = slice(top + 1, top + 1 + reach)
-            if direction < 0:
-                side = slice(max(top - reach, 0), top)
-            fits = (
-                free[side]
-                & (scores[side] >= floor)
-                & (embeddings[side] @ embeddings[top] >= likeness)
-            )
-            fits = fits[::direction]
-            if not fits.all():
-                return int(np.argmin(fits))
-            if len(fits) < reach:
-                return len(fits)
-            reach *= 4
-
-    return Stretch(top, top - steps(-1), top + steps(1))
-
-
-def _neighbour(
-    found: list[Stretch],
-    owner: npt.NDArray[np.int64],
+    scores: Doubles,
     embeddings: Floats,
     times_s: Times,
-    reached: Stretch,
+    free: npt.NDArray[np.bool_],
     top: int,
+    floor: float,
     likeness: float,
-) -> int | None:
-    """The stretch close before or after that shows the same, the better one of two."""
-    low = int(np.searchsorted(times_s, times_s[reached.first] - JOIN_GAP_S))
-    high = int(np.searchsorted(times_s, times_s[reached.last] + JOIN_GAP_S, side="right"))
-    near = [owner[low : reached.first][::-1], owner[reached.last + 1 : high]]
-    nearest = {int(side[side >= 0][0]) for side in near if (side >= 0).any()}
-    alike = [at for at in nearest if embeddings[found[at].best] @ embeddings[top] >= likeness]
-    return min(alike, default=None)
-
-
-def _at_its_best(stretch: Stretch, scores: Doubles) -> Stretch:
-    """The best frame by what it alone scores."""
-    best = stretch.first + int(scores[stretch.first : stretch.last + 1].argmax())
-    return Stretch(best, stretch.first, stretch.last)
+    direction: int,
+) -> int:
+    """The last frame on one side that still belongs to it."""
+    reach = FIRST_REACH_FRAMES
+    while True:
+        side = slice(top, top + reach) if direction > 0 else slice(max(top - reach + 1, 0), top + 1)
+        fits = (scores[side] >= floor) & (embeddings[side] @ embeddings[top] >= likeness)
+        fits, open_side = fits[::direction], free[side][::direction]
+        fits[0] = True  # the top itself, whatever rounding makes of its likeness to itself
+        stop = len(fits) if open_side.all() else int(np.argmin(open_side))
+        steps = np.flatnonzero(fits[:stop])
+        gaps_s = np.abs(np.diff(times_s[top + direction * steps]))
+        breaks = np.flatnonzero((np.diff(steps) > 1) & (gaps_s > GAP_S))
+        last = int(steps[breaks[0]] if len(breaks) else steps[-1])
+        if len(breaks) or stop < len(fits) or len(fits) < reach:
+            return top + direction * last
+        reach *= 4
 
 
 def count_distinct(embeddings: Floats, likeness: float) -> int:

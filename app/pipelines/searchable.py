@@ -29,8 +29,8 @@ class Searchable:
     times_s: Times
     vectors: Floats  # [T, D], unit length
     thumbnails: Sequence[bytes]
-    likeness: float  # the cosine from which two frames rather show one scene than two
     distinct: int  # pictures of which no two show one scene
+    likeness: float  # the cosine from which two frames show one scene, as probably as not
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -38,19 +38,22 @@ class Searchable:
 
 def make_searchable(index: FrameIndex, model: FrameTextEncoder) -> Searchable:
     vectors = model.project(index.embeddings.astype(np.float32))
-    likeness = even_likeness(model)
+    distinct = count_distinct(vectors, even_likeness(model))
     return Searchable(
         times_s=index.times_s,
         vectors=vectors,
         thumbnails=index.thumbnails,
-        likeness=likeness,
-        distinct=count_distinct(vectors, likeness),
+        distinct=distinct,
+        likeness=even_likeness(model, distinct),
     )
 
 
-def even_likeness(model: FrameTextEncoder) -> float:
-    """The cosine of two frames that show one scene as probably as not."""
-    likely = model.picture_probability(LIKENESS_STEPS) >= 0.5
+def even_likeness(model: FrameTextEncoder, searched: int = 1) -> float:
+    """The cosine of two frames that show one scene as probably as not.
+
+    Among many scenes a frame finds a like one by chance: the more there are, the more alike.
+    """
+    likely = model.picture_probability(LIKENESS_STEPS, searched) >= 0.5
     return float(LIKENESS_STEPS[int(likely.argmax())]) if likely.any() else 1.0
 
 

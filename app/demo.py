@@ -10,6 +10,7 @@ from app.settings import Settings
 from app.tabs.api import offer_api
 from app.tabs.events import QUIET, in_browser
 from app.tabs.models import ModelsTab
+from app.tabs.search import SearchTab
 from app.tabs.source_bar import Opening, build_source_bar
 from app.tabs.summarize import SummarizeTab
 from app.tabs.tab import Tab
@@ -45,6 +46,7 @@ def build_demo(services: Services) -> gr.Blocks:
             ):
                 tabs: list[Tab] = [
                     SummarizeTab(services, stage, video),
+                    SearchTab(services, stage, video),
                     ModelsTab(services),
                 ]
         offer_api(services, limits)

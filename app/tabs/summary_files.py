@@ -1,19 +1,18 @@
 """The files of a summary: small ones as soon as it is done, large ones when they are asked for."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from app.progress import Done
 from app.results import SummaryResult
 from app.services import Services
-from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
+from app.tabs.downloads import followed, to_be_written, with_file
+from app.tabs.events import ONCE, QUIET, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
 from app.timeline.component import component
-from app.timeline.stage import Stage, failed, finished, working
+from app.timeline.stage import Stage, failed
 
 QUICK = (
     ("json", "JSON", "Everything, for programs"),
@@ -68,7 +67,7 @@ class SummaryFiles:
     def _write_quick(self, result: SummaryResult | None) -> Iterator[Updates]:
         if result is None:
             return
-        slow = [{"kind": kind, "label": label, "help": text} for kind, label, text in SLOW]
+        slow = to_be_written(SLOW)
         quick = [self._written(kind, label, text, result) for kind, label, text in QUICK]
         yield {self._links: {"items": [*quick, *slow]}}
         plot = self._written(*PLOT, result)
@@ -87,35 +86,15 @@ class SummaryFiles:
         kind = str(event.kind)
         if result is None or kind not in {name for name, *_ in SLOW}:
             return
-        started = shown_at = time.monotonic()
-        for step in self._services.export_slow(kind, result):
-            if isinstance(step, Done):
-                path = step.value
-                items = list(_with_file(links["items"], kind, path))
-                took = time.monotonic() - started
-                yield {
-                    self._links: {"items": items},
-                    self._stage.status: finished(f"{path.name} is ready, after {took:.1f} s"),
-                    self._note: None,
-                }
-            elif time.monotonic() - shown_at >= UPDATE_EVERY_S:
-                shown_at = time.monotonic()
-                yield {self._stage.status: working(step)}
+        path = yield from followed(self._services.export_slow(kind, result), self._stage.status)
+        if path is not None:
+            yield {
+                self._links: {"items": list(with_file(links["items"], kind, path))},
+                self._note: None,
+            }
 
     def _on_failure(self, text: str) -> Updates:
         return {self._note: problem(text), self._stage.status: failed()}
-
-
-def _with_file(items: list[dict[str, Any]], kind: str, path: Path) -> Iterator[dict[str, Any]]:
-    """The same links, the one that was asked for with its file; a video can also be watched."""
-    for item in items:
-        if item["kind"] != kind:
-            yield item
-            continue
-        ready = {**item, "path": str(path), "name": path.name}
-        yield ready
-        if kind == "cut":
-            yield {**ready, "kind": "watch", "label": "Watch the cut", "watch": True}
 
 
 def _in_both_themes(light: Path, result: SummaryResult) -> dict[str, str]:

@@ -8,6 +8,7 @@
 
   const fs = {
     pictures: new Map(), // time in ms -> picture of that moment
+    clips: new Map(), // "from-to" -> the file of that moment
     layers: new Map(), // tab -> what it shows on the timeline
     offsetS: 0, // decoder's clock minus the player's
     fps: 25,
@@ -89,6 +90,7 @@
     fs.seek(fs.startS + Math.max(0, at + frames + 0.5) / fs.fps - NUDGE_S, false);
   };
 
+  fs.asked = (name) => new URLSearchParams(location.search).get(name) ?? "";
   fs.address = (name, value) => {
     const asked = new URLSearchParams(location.search);
     if ((asked.get(name) ?? "") === (value ?? "")) return;
@@ -103,10 +105,11 @@
   fs.tabOpened = (name) => {
     if (chosen) fs.address("tab", name);
   };
+  fs.openTab = (name) =>
+    document.querySelector(`[role=tab][data-tab-id="${CSS.escape(name)}"]`)?.click();
   fs.openAskedTab = () => {
     chosen = true;
-    const name = new URLSearchParams(location.search).get("tab") ?? "";
-    document.querySelector(`[role=tab][data-tab-id="${CSS.escape(name)}"]`)?.click();
+    fs.openTab(fs.asked("tab"));
   };
 
   /* Shown at once, before the server has answered; a queue is named when there is one. */
@@ -120,9 +123,10 @@
   };
   fs.answered = () => clearTimeout(waiting);
 
+  /* What the open tab does with a video, where it needs no more to be asked. */
   fs.runOpenTab = () => {
-    const button = document.querySelector("#run-summarize");
-    if (button?.offsetParent) button.click();
+    const run = [...document.querySelectorAll(".fs-run")].find((button) => button.offsetParent);
+    if (run && !run.classList.contains("is-unready")) run.click();
   };
 
   document.addEventListener("click", (event) => {
@@ -136,6 +140,7 @@
     ArrowRight: () => fs.step(1),
     j: () => fs.seek(fs.now() - 10, false),
     l: () => fs.seek(fs.now() + 10, false),
+    "/": () => fs.emit("find"),
   };
   const ours = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return null;
@@ -158,13 +163,15 @@
   }, true);
 
   /* The card and row of the moment being played are marked. */
+  const at = (moment) => parseFloat(moment.dataset.from ?? moment.dataset.t);
+  const later = (now) => (best, moment) => {
+    const holds = at(moment) <= now && now <= parseFloat(moment.dataset.to ?? Infinity);
+    return holds && (!best || at(moment) >= at(best)) ? moment : best;
+  };
   const mark = () => {
     const now = fs.now() + 0.05;
     document.querySelectorAll(".fs-moments").forEach((list) => {
-      let current = null;
-      for (const moment of list.querySelectorAll("[data-t]")) {
-        if (parseFloat(moment.dataset.t) <= now) current = moment;
-      }
+      const current = [...list.querySelectorAll("[data-t]")].reduce(later(now), null);
       list.querySelectorAll(".is-now").forEach((old) => {
         if (old !== current) old.classList.remove("is-now");
       });

@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from app.results import Keyframe, ScoredShot
+from app.results import Keyframe, Moment, ScoredShot
 from app.timeline.component import component
-from app.timeline.tracks import colour_of
+from app.timeline.tracks import colour_of, percent
+from models.types import Shot
 
 
 def cards(**options: Any) -> gr.HTML:
@@ -30,17 +31,48 @@ def clock(seconds: float) -> str:
 
 def keyframe_cards(keyframes: Sequence[Keyframe], track_name: str) -> dict[str, Any]:
     return {
+        "actions": ["like"],
         "items": [
             {
                 "t": frame.time_s,
-                "note": f"{frame.score:.0%}",
-                "label": f"score {frame.score:.0%}, shot {frame.shot + 1}",
-                "picture": _picture(frame.thumbnail),
+                "note": percent(frame.score),
+                "label": f"score {percent(frame.score)}, shot {frame.shot + 1}",
+                "picture": picture(frame.thumbnail),
                 "colour": colour_of(track_name),
             }
             for frame in keyframes
-        ]
+        ],
     }
+
+
+def moment_cards(
+    moments: Sequence[Moment], colour: str, title: str = "", *, is_open: bool = True
+) -> dict[str, Any]:
+    """One card a moment, in the order given; with a title they can be folded away."""
+    return {
+        "title": title,
+        "open": is_open,
+        "actions": ["save", "like"],
+        "items": [
+            {
+                "t": moment.time_s,
+                "from": moment.start_s,
+                "to": moment.end_s,
+                "span": span_key(moment.span),
+                "when": f"{clock(moment.start_s)} – {clock(moment.end_s)}",
+                "note": percent(moment.probability),
+                "label": f"{percent(moment.probability)} sure, until {clock(moment.end_s)}",
+                "picture": picture(moment.thumbnail),
+                "colour": colour,
+            }
+            for moment in moments
+        ],
+    }
+
+
+def span_key(span: Shot) -> str:
+    """What the saved clip of a moment is known by on the page."""
+    return f"{span.start_s:.3f}-{span.end_s:.3f}"
 
 
 def shot_rows(shots: Sequence[ScoredShot]) -> dict[str, Any]:
@@ -56,7 +88,7 @@ def shot_rows(shots: Sequence[ScoredShot]) -> dict[str, Any]:
                     clock(shot.start_s),
                     clock(shot.end_s),
                     f"{shot.end_s - shot.start_s:.1f} s",
-                    f"{shot.score:.0%}",
+                    percent(shot.score),
                     "yes" if shot.chosen else "",
                 ],
             }
@@ -65,5 +97,5 @@ def shot_rows(shots: Sequence[ScoredShot]) -> dict[str, Any]:
     }
 
 
-def _picture(jpeg: bytes) -> str:
+def picture(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode() if jpeg else ""

@@ -12,10 +12,10 @@ from typing import Any
 import gradio as gr
 
 from app.progress import Progress
-from app.results import Keyframe, ScoredShot
+from app.results import Keyframe, Moment, ScoredShot
 from app.services import OpenedVideo
 from app.timeline.component import component
-from app.timeline.tracks import Track, drawn, pins, shot_marks
+from app.timeline.tracks import Track, colour_of, drawn, pins, shot_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,17 @@ def playing(video: OpenedVideo) -> dict[str, Any]:
 def layer(
     name: str,
     tracks: Sequence[Track] = (),
-    keyframes: Sequence[Keyframe] = (),
+    marks: Sequence[Keyframe | Moment] = (),
     shots: Sequence[ScoredShot] = (),
+    colour: str | None = None,
 ) -> dict[str, Any]:
-    """One tab's part of the timeline. Its pins have the colour of its first track."""
+    """One tab's part of the timeline. Its pins have its colour, or that of its first track."""
+    lanes = [drawn(track) for track in tracks]
+    colour = colour or (lanes[0]["colour"] if lanes else colour_of(name))
     return {
         "name": name,
-        "tracks": [drawn(track) for track in tracks],
-        "pins": pins(keyframes, tracks[0].name if tracks else name),
+        "tracks": lanes,
+        "pins": pins(marks, colour),
         "shots": shot_marks(shots),
     }
 

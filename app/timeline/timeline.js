@@ -10,12 +10,18 @@ const PX_PER_TICK = 64;
 
 const share = (t) => (fs.durationS ? (t - fs.startS) / fs.durationS : 0);
 const place = (node, t) => (node.style.left = `${100 * Math.min(1, Math.max(0, share(t)))}%`);
+const stretch = (node, span) => {
+  place(node, span.start_s);
+  node.style.width = `${Math.max(0, 100 * (share(span.end_s) - share(span.start_s)))}%`;
+};
 const timeAt = (clientX) => {
   const box = area.getBoundingClientRect();
   const part = Math.min(1, Math.max(0, (clientX - box.left) / box.width));
   return fs.startS + part * fs.durationS;
 };
-const layersOf = (field) => [...fs.layers.values()].flatMap((layer) => layer?.[field] ?? []);
+/* Two layers may mark the same moment, or call something by the same name. */
+const layersOf = (field) => [...fs.layers.values()].flatMap((layer) =>
+  (layer?.[field] ?? []).map((item) => ({...item, layer: layer.name})));
 
 /* -- what is drawn ------------------------------------------------------------------------- */
 
@@ -31,17 +37,21 @@ const curve = (track) => {
 };
 
 const drawTracks = () => {
-  fs.reconcile(tracks, layersOf("tracks"), (track) => track.name,
+  const known = layersOf("tracks");
+  tracks.style.setProperty("--tracks", known.length);
+  fs.reconcile(tracks, known, (track) => `${track.layer}:${track.name}`,
     () => {
       const row = fs.make("div", "fs-track");
       const picture = svg("svg", {viewBox: "0 0 1000 100", preserveAspectRatio: "none"});
       picture.append(svg("path", {class: "fs-fill"}), svg("path", {class: "fs-curve"}));
-      row.append(picture, fs.make("span", "fs-track-name"));
+      row.append(fs.make("div", "fs-spans"), picture, fs.make("span", "fs-track-name"));
       return row;
     },
     (row, track) => {
       row.style.setProperty("--colour", track.colour);
       row.querySelector(".fs-track-name").textContent = track.name;
+      fs.reconcile(row.querySelector(".fs-spans"), track.spans, (span) => span.start_s.toFixed(3),
+        () => fs.make("i"), stretch);
       const d = track.times.length ? curve(track) : "";
       const first = track.times.length ? 1000 * share(track.times[0]) : 0;
       const last = track.times.length ? 1000 * share(track.times[track.times.length - 1]) : 0;
@@ -55,15 +65,14 @@ const drawShots = () => {
   fs.reconcile(shots, known, (shot) => shot.start_s.toFixed(3),
     () => fs.make("i"),
     (mark, shot) => {
-      place(mark, shot.start_s);
-      mark.style.width = `${Math.max(0, 100 * (share(shot.end_s) - share(shot.start_s)))}%`;
+      stretch(mark, shot);
       mark.classList.toggle("is-chosen", shot.chosen);
     });
   shots.hidden = known.length === 0;
 };
 
 const drawPins = () => {
-  fs.reconcile(pins, layersOf("pins"), (pin) => pin.t.toFixed(3),
+  fs.reconcile(pins, layersOf("pins"), (pin) => `${pin.layer}:${pin.t.toFixed(3)}`,
     () => {
       const made = fs.make("button", "fs-pin");
       made.type = "button";

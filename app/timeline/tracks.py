@@ -1,28 +1,39 @@
 """Scores over time as the timeline draws them: few enough points, every peak kept."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.results import Keyframe, ScoredShot
+from app.results import Keyframe, Moment, ScoredShot
+from models.types import Shot
 
 # More columns than any screen gives the timeline.
 COLUMNS = 700
 KNOWN_COLOURS = {"Importance": 1, "Search": 2, "Actions": 3, "Triggers": 4}
 SPARE_COLOURS = (5, 6, 7, 8)
+# Queries are on the page together: each has one of its own for as long as it is kept.
+QUERY_COLOURS = (2, 5, 6, 7, 9, 10, 11)
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A named score in [0, 1] over time."""
+    """A named score in [0, 1] over time, and the spans that stand out in it."""
 
     name: str
     times_s: Sequence[float]
     scores: Sequence[float]
+    colour: str | None = None  # else by its name
+    spans: Sequence[Shot] = ()
+
+
+def free_colour(taken: Collection[str]) -> str:
+    """The first colour of queries that is not taken; the last where all are."""
+    colours = [f"var(--track-{number})" for number in QUERY_COLOURS]
+    return next((colour for colour in colours if colour not in taken), colours[-1])
 
 
 def colour_of(name: str) -> str:
@@ -51,14 +62,26 @@ def keeping_peaks(
 
 def drawn(track: Track) -> dict[str, Any]:
     times, values = keeping_peaks(track.times_s, track.scores)
-    return {"name": track.name, "colour": colour_of(track.name), "times": times, "values": values}
+    return {
+        "name": track.name,
+        "colour": track.colour or colour_of(track.name),
+        "times": times,
+        "values": values,
+        "spans": [{"start_s": span.start_s, "end_s": span.end_s} for span in track.spans],
+    }
 
 
-def pins(keyframes: Sequence[Keyframe], track_name: str) -> list[dict[str, Any]]:
-    return [
-        {"t": frame.time_s, "label": f"{frame.score:.0%}", "colour": colour_of(track_name)}
-        for frame in keyframes
-    ]
+def pins(marks: Sequence[Keyframe | Moment], colour: str) -> list[dict[str, Any]]:
+    return [{"t": mark.time_s, "label": percent(_score(mark)), "colour": colour} for mark in marks]
+
+
+def _score(mark: Keyframe | Moment) -> float:
+    return mark.probability if isinstance(mark, Moment) else mark.score
+
+
+def percent(share: float) -> str:
+    """87 %, on one line."""
+    return f"{100 * share:.0f}\u00a0%"
 
 
 def shot_marks(shots: Sequence[ScoredShot]) -> list[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""What is asked in the Search tab, and what is kept of what came of it."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.pipelines.query import LONGEST_QUERY, tidy
+from app.pipelines.requests import SearchRequest
+from app.results import SearchResult
+from app.services import OpenedVideo
+from app.timeline.results import clock
+from app.timeline.tracks import Track, free_colour
+from models.errors import RequestError
+from models.types import Pixels
+
+BY_WORDS, BY_PICTURE, BY_MOMENT, KEPT = "words", "picture", "like", "kept"
+MOST_KEPT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing to look for as the page sends it; `number` says which answer belongs to it."""
+
+    number: int
+    kind: str
+    text: str = ""  # the words, or the name of a kept query
+    time_s: float | None = None
+    typed: bool = False  # while typing: never starts long work, and is never an error
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A query with its answer, and the one colour it has everywhere."""
+
+    name: str
+    words: str  # what is in the field for it
+    colour: str
+    request: SearchRequest
+    result: SearchResult
+
+    @property
+    def track(self) -> Track:
+        curve = self.result.curve
+        return Track(
+            self.name,
+            [frame.time_s for frame in curve],
+            [frame.score for frame in curve],
+            self.colour,
+            [moment.span for moment in self.result.moments],
+        )
+
+
+def read_ask(sent: object) -> Ask:
+    """Anybody can send anything; what is not understood is a query without words."""
+    ask = sent if isinstance(sent, dict) else {}
+    number, time_s = ask.get("number"), ask.get("t")
+    known_time = isinstance(time_s, int | float) and math.isfinite(time_s)
+    kind = ask.get("kind")
+    return Ask(
+        number=number if isinstance(number, int) else 0,
+        kind=kind if kind in (BY_PICTURE, BY_MOMENT, KEPT) else BY_WORDS,
+        text=str(ask.get("text") or "")[: 4 * LONGEST_QUERY],
+        time_s=float(time_s) if known_time and time_s is not None else None,
+        typed=bool(ask.get("typed")),
+    )
+
+
+def name_of(request: SearchRequest) -> str:
+    """What the query is called on its track, its chip and in sentences about pictures."""
+    if request.picture is not None:
+        return "your picture"
+    if request.at_s is not None:
+        return f"like {clock(request.at_s)}"
+    return f"“{tidy(request.query)}”"
+
+
+def colour_for(name: str, kept: Sequence[Found]) -> str:
+    """A query that is kept has its colour already; a new one takes one that none of them has."""
+    for found in kept:
+        if found.name == name:
+            return found.colour
+    return free_colour({found.colour for found in kept})
+
+
+def request_of(
+    ask: Ask, video: OpenedVideo, top: float, fps: float, pixels: Pixels | None
+) -> SearchRequest:
+    common: dict[str, Any] = {"top": int(top), "fps": fps}
+    if ask.kind == BY_MOMENT:
+        info = video.info
+        at_s = info.start_s if ask.time_s is None else ask.time_s
+        return SearchRequest(at_s=min(max(at_s, info.start_s), info.end_s), **common)
+    if ask.kind == BY_PICTURE:
+        if pixels is None:
+            raise RequestError("Drop or paste a picture first.")
+        return SearchRequest(picture=pixels, **common)
+    return SearchRequest(query=ask.text, **common)
+
+
+def found_by(request: SearchRequest, result: SearchResult, kept: tuple[Found, ...]) -> Found:
+    name = name_of(request)
+    return Found(name, request.query.strip(), colour_for(name, kept), request, result)
+
+
+def keep(found: Found | None, kept: Sequence[Found]) -> tuple[Found, ...]:
+    """With `found` among them; asked again it takes the place of its older answer.
+
+    Raises:
+        RequestError: there are as many as fit on the timeline.
+    """
+    if found is None:
+        return tuple(kept)
+    if any(other.name == found.name for other in kept):
+        return tuple(found if other.name == found.name else other for other in kept)
+    if len(kept) >= MOST_KEPT:
+        raise RequestError(f"The timeline holds {MOST_KEPT} kept queries; remove one first.")
+    return (*kept, found)
+
+
+def command_line(video: OpenedVideo, request: SearchRequest) -> str | None:
+    """The same search without the page, where it was asked in words."""
+    if not request.query.strip():
+        return None
+    words = ["python", "-m", "app.cli", "search", video.source_url or video.info.name]
+    words += ["--top", str(request.top), "--fps", f"{request.fps:g}"]
+    # Words that begin with a minus would be read as an option.
+    return shlex.join([*words, "--json", "search.json", "--", tidy(request.query)])

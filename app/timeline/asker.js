@@ -1,0 +1,89 @@
+/* Everything that is looked for goes through here, numbered, so that the last one asked wins. */
+const fs = window.framescry;
+const PAUSE_MS = 250; // typing has stopped
+const field = () => document.querySelector("#query textarea, #query input");
+const words = () => field()?.value.trim() ?? "";
+
+let last = null;
+let number = 0;
+let waits = false; // the last one asked, for the video to be read
+let pause = 0;
+const ask = (what) => {
+  clearTimeout(pause);
+  waits = false;
+  last = {...what, number: ++number};
+  props.value = last;
+  trigger("ask");
+};
+
+document.addEventListener("input", (event) => {
+  if (event.target !== field()) return;
+  clearTimeout(pause);
+  ready();
+  pause = setTimeout(() => ask({kind: "words", text: words(), typed: true}), PAUSE_MS);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.target !== field() || event.isComposing) return;
+  event.preventDefault();
+  ask({kind: "words", text: words()});
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("#run-search")) ask({kind: "words", text: words()});
+  if (event.target.closest?.("#like-shown")) ask({kind: "like", t: fs.now()});
+});
+fs.on("like", (t) => {
+  fs.openTab("search");
+  ask({kind: "like", t});
+});
+fs.on("again", (name) => ask({kind: "kept", text: name}));
+fs.on("picture", () => ask({kind: "picture"}));
+fs.on("find", () => {
+  fs.openTab("search");
+  field()?.focus();
+  field()?.select();
+});
+
+/* -- what came of it --------------------------------------------------------------------------- */
+
+fs.on("answer", (answer) => {
+  if (answer.number === number) waits = !answer.done;
+  if (answer.words !== undefined) fs.address("q", answer.words);
+  ready();
+  if (answer.work && answer.number === number) {
+    fs.starting("Starting…");
+    trigger("work");
+  }
+});
+/* What was typed while a video was being read is answered when it has been. */
+fs.on("status", (status) => {
+  if (status?.state === "done" && last && waits) trigger("ask");
+});
+
+/* -- a picture that is pasted ------------------------------------------------------------------- */
+
+document.addEventListener("paste", (event) => {
+  const picture = [...(event.clipboardData?.files ?? [])].find((file) =>
+    file.type.startsWith("image/"));
+  const input = document.querySelector("#picture input[type=file]");
+  if (!picture || !input || !field()?.offsetParent) return;
+  event.preventDefault();
+  const files = new DataTransfer();
+  files.items.add(picture);
+  input.files = files.files;
+  input.dispatchEvent(new Event("change", {bubbles: true}));
+});
+
+/* -- the address ---------------------------------------------------------------------------------- */
+
+const ready = () =>
+  document.querySelector("#run-search")?.classList.toggle("is-unready", !words());
+let arriving = fs.asked("tab") === "search" ? fs.asked("q") : "";
+fs.on("video", () => {
+  last = null;
+  waits = false;
+  ready();
+  clearTimeout(pause);
+  fs.address("q", arriving);
+  if (arriving) ask({kind: "words", text: arriving});
+  arriving = "";
+});

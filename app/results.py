@@ -184,7 +184,11 @@ class SearchResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "video": video_to_json(self.video),
-            "model": {"name": self.model.name, "hash": self.model.hash},
+            "model": {
+                "name": self.model.name,
+                "hash": self.model.hash,
+                "quality": self.model.quality,
+            },
             "query": self.query,
             "sampling": {
                 "fps": _plain(self.sampling.fps),

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.index import IndexKey, IndexStore
 from app.performance import Meter
 from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest, SummaryRequest
+from app.pipelines.searchable import Searchables
 from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.results import SearchResult, SummaryResult
 from app.scratch import private_folder
@@ -29,7 +30,6 @@ from models.types import Shot, VideoInfo
 
 if TYPE_CHECKING:
     from app.pipelines.search import SearchStep
-    from app.pipelines.searchable import Searchables
     from app.pipelines.summarize import SummaryModels, SummaryStep
 
 EXPORT_ENDINGS = {
@@ -77,6 +77,7 @@ class Services:
         self.settings = settings
         self.media = MediaStore(settings)
         self.indexes = IndexStore(settings.index_dir, settings.index_cache_mb * 2**20)
+        self.searchables = Searchables()
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -151,7 +152,7 @@ class Services:
         meter = meter or Meter()
         yield SummaryStep(Progress("Loading the model"), meter.reading(), video.start_s)
         models = self._summary_models(request)
-        kept = self._searchables
+        kept = self.searchables
         yield from summarize(video, request, models, self.indexes, meter, kept)
 
     def _summary_models(self, request: SummaryRequest) -> "SummaryModels":
@@ -185,7 +186,7 @@ class Services:
             encoder,
             loaded,
             words,
-            {name: model_facts(registry.MODELS[name]).quality.short for name in loaded},
+            {name: _quality(name) for name in loaded},
         )
 
     def search(
@@ -203,19 +204,16 @@ class Services:
             raise RequestError(f"{request.encoder!r} does not search; choose one of {known}.")
         model = registry.load(request.encoder)
         encoder = registry.load(model.index_encoder)
-        return search(video, request, model, encoder, self.indexes, meter, self._searchables)
+        quality = _quality(request.encoder)
+        return search(
+            video, request, model, encoder, self.indexes, meter, self.searchables, quality
+        )
 
     def is_indexed(self, video: VideoInfo, request: SearchRequest) -> bool:
         """Whether a search is answered at once, because the video was read before."""
         encoder = registry.load(registry.load(request.encoder).index_encoder)
         key = IndexKey(video.content_hash, encoder.name, encoder.weights_hash, request.fps)
         return self.indexes.load(key) is not None
-
-    @cached_property
-    def _searchables(self) -> "Searchables":
-        from app.pipelines.searchable import Searchables
-
-        return Searchables()
 
     def sampled_times(self, video: VideoInfo, fps: float) -> list[float]:
         """The presentation times that sampling takes; the pictures are made as small as can be."""
@@ -280,6 +278,12 @@ class Services:
         folder = self.settings.export_dir / secrets.token_hex(16)
         private_folder(folder)
         return folder / f"{file_stem(video.name)}{ending}"
+
+
+@cache
+def _quality(name: str) -> str:
+    """What was measured of a model that is loaded: as it, read once."""
+    return model_facts(registry.MODELS[name]).quality.short
 
 
 def _drop_older(folder: Path, age_s: float) -> None:

@@ -62,14 +62,18 @@ def search(
     store: IndexStore,
     meter: Meter | None = None,
     kept: Searchables | None = None,
+    quality: str | None = None,
 ) -> Iterator[SearchStep]:
     """The last step is complete; those before carry what can be said so far.
+
+    `quality` is what was measured of the model, in a few words.
 
     Raises:
         RequestError: the model can make nothing of the query.
     """
     meter = meter or Meter()
     kept = kept or Searchables()
+    used = ModelUsed(model.name, model.weights_hash, quality)
     asked: Asked | None = None
     if request.at_s is None:
         asked = _asked(request, model, encoder, meter)
@@ -79,7 +83,7 @@ def search(
             with meter.selecting():
                 frames = (kept.of if step.complete else make_searchable)(step.index, model)
                 looked_for = asked or _asked_at(request.at_s or 0.0, frames, model)
-                result = _result_of(video, request, model, frames, looked_for, step, meter)
+                result = _result_of(video, request, used, frames, looked_for, step, meter)
         yield SearchStep(
             step.progress, meter.reading(), step.known_until_s, result, complete=step.complete
         )
@@ -118,7 +122,7 @@ def _asked_at(at_s: float, frames: Searchable, model: FrameTextEncoder) -> Asked
 def _result_of(
     video: VideoInfo,
     request: SearchRequest,
-    model: FrameTextEncoder,
+    model: ModelUsed,
     frames: Searchable,
     asked: Asked,
     step: IndexStep,
@@ -139,10 +143,11 @@ def _result_of(
         _moment(video, frames, stretch, float(scores[stretch.best]), float(chance), request.fps)
         for stretch, chance in zip(stretches, chances, strict=True)
     ]
+    found.sort(key=lambda moment: -moment.probability)
     cut = min(sum(moment.probability >= CONFIDENT for moment in found), request.top)
     return SearchResult(
         video=video,
-        model=ModelUsed(model.name, model.weights_hash),
+        model=model,
         query=request.title,
         sampling=Sampling(request.fps, len(frames), step.depth),
         moments=tuple(found[:cut]),

@@ -19,6 +19,7 @@ from models.types import Floats, Times
 # An hour at two frames a second is 7 MB of vectors.
 KEPT_VIDEOS = 12
 KEPT_FRAMES = 100_000
+ROWS_AT_ONCE = 4096
 LIKENESS_STEPS = np.linspace(-1.0, 1.0, 2001, dtype=np.float32)
 
 
@@ -37,7 +38,10 @@ class Searchable:
 
 
 def make_searchable(index: FrameIndex, model: FrameTextEncoder) -> Searchable:
-    vectors = model.project(index.embeddings.astype(np.float32))
+    parts = range(0, len(index), ROWS_AT_ONCE)
+    vectors = np.concatenate(
+        [model.project(index.embeddings[at : at + ROWS_AT_ONCE].astype(np.float32)) for at in parts]
+    )
     distinct = count_distinct(vectors, even_likeness(model))
     return Searchable(
         times_s=index.times_s,

@@ -210,6 +210,17 @@ class IndexStore:
                 os.utime(folder)
         return index
 
+    def pictures(self, key: IndexKey) -> tuple[Times, Thumbnails] | None:
+        """The small pictures and their times, without reading all that the encoder saw."""
+        folder = self._root / key.folder
+        try:
+            offsets = np.load(folder / "offsets.npy", allow_pickle=False)
+            times = np.load(folder / "times_s.npy", allow_pickle=False)
+            thumbnails = StoredThumbnails(folder / "thumbnails.bin", offsets)
+        except (OSError, ValueError, EOFError):
+            return None
+        return (times, thumbnails) if len(times) == len(thumbnails) else None
+
     def writer(self, key: IndexKey) -> IndexWriter:
         return IndexWriter(key, self._root)
 
@@ -253,7 +264,8 @@ def read_index(folder: Path, key: IndexKey) -> FrameIndex | None:
         return FrameIndex(
             key,
             np.load(folder / "times_s.npy", allow_pickle=False),
-            np.load(folder / "embeddings.npy", allow_pickle=False),
+            # Mapped, not read: a query that was projected before needs none of it.
+            np.load(folder / "embeddings.npy", mmap_mode="r", allow_pickle=False),
             StoredThumbnails(folder / "thumbnails.bin", offsets),
         )
     except (OSError, ValueError, KeyError, IndexError, EOFError):

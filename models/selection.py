@@ -89,9 +89,12 @@ def top_k_spaced(
     score = np.asarray(scores, np.float64)
     if score.shape != times_s.shape:
         raise ValueError(f"one time a score, received {score.shape} and {times_s.shape}")
+    best_first = np.argsort(-score, kind="stable")
+    if spacing_s <= 0:
+        return np.sort(best_first[: max(k, 0)])
     free = np.ones(len(score), np.bool_)
     chosen: list[int] = []
-    for index in np.argsort(-score, kind="stable").tolist():
+    for index in best_first.tolist():
         if len(chosen) >= k:
             break
         if free[index]:

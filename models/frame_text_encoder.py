@@ -8,7 +8,7 @@ its own, beside this one: other models read the same features, and they are comp
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from models.checkpoint import Checkpoint, load_arrays, read_checkpoint
 from models.errors import CheckpointError
+from models.numpy_layers import Arrays, layer_norm, linear
 from models.subwords import PADDING_ID, Subwords, words_of
 from models.types import Floats, Pixels
 
@@ -28,11 +29,9 @@ KIND = "frame_text_encoder"
 BACKBONE_KIND = "backbone"
 VOCABULARY_FILE = "subwords.json"
 CHUNK_TEXTS = 64
-NORM_EPSILON = 1e-5
 MOST_ALIKE = 0.999  # equal pictures are finitely alike
 
 Ids = npt.NDArray[np.int64]
-Arrays = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ class FrameTextEncoder:
             wanted = self.shape.feature_dim
             raise ValueError(f"features are [T, {wanted}], received {features.shape}")
         scaled = _unit(np.asarray(features, np.float32)) * math.sqrt(self.shape.feature_dim)
-        return _unit(_linear(self._arrays, "image_out", scaled))
+        return _unit(linear(self._arrays, "image_out", scaled))
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """Any texts -> float32 [N, D], each row of length one."""
@@ -151,7 +150,7 @@ class FrameTextEncoder:
             chunk = [self._subwords.encode(text) for text in texts[start : start + CHUNK_TEXTS]]
             ids = pad_ids(chunk, self.shape.text_limit)
             read = read_texts(self._arrays, self.shape, ids)
-            embeddings[start : start + CHUNK_TEXTS] = _unit(_linear(self._arrays, "text_out", read))
+            embeddings[start : start + CHUNK_TEXTS] = _unit(linear(self._arrays, "text_out", read))
         return embeddings
 
     def probability(self, scores: Floats, searched: int = 1) -> Floats:
@@ -248,34 +247,24 @@ def read_texts(arrays: Arrays, shape: FrameTextShape, ids: Ids) -> Floats:
         x = _layer(arrays, f"text.layers.{layer}", x, present, shape.heads)
     weights_NL1 = present[..., None].astype(np.float32)
     mean_ND = (x * weights_NL1).sum(1) / weights_NL1.sum(1)
-    return _norm(arrays, "text.norm", mean_ND)
+    return layer_norm(arrays, "text.norm", mean_ND)
 
 
 def _layer(
     arrays: Arrays, name: str, x: Floats, present: npt.NDArray[np.bool_], heads: int
 ) -> Floats:
     count, length, width = x.shape
-    normed = _norm(arrays, f"{name}.norm_1", x)
-    split = _linear(arrays, f"{name}.query_key_value", normed)
+    normed = layer_norm(arrays, f"{name}.norm_1", x)
+    split = linear(arrays, f"{name}.query_key_value", normed)
     query, key, value = split.reshape(count, length, 3, heads, -1).transpose(2, 0, 3, 1, 4)
     logits = query @ key.swapaxes(-1, -2) / math.sqrt(width // heads)
     logits = np.where(present[:, None, None, :], logits, -np.inf)
     shares = np.exp(logits - logits.max(-1, keepdims=True))
     attended = (shares / shares.sum(-1, keepdims=True)) @ value
     joined = attended.transpose(0, 2, 1, 3).reshape(count, length, width)
-    x = x + _linear(arrays, f"{name}.join", joined)
-    inner = _gelu(_linear(arrays, f"{name}.up", _norm(arrays, f"{name}.norm_2", x)))
-    return np.asarray(x + _linear(arrays, f"{name}.down", inner), np.float32)
-
-
-def _linear(arrays: Arrays, name: str, x: Floats) -> Floats:
-    return np.asarray(x @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"], np.float32)
-
-
-def _norm(arrays: Arrays, name: str, x: Floats) -> Floats:
-    centred = x - x.mean(-1, keepdims=True)
-    scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + NORM_EPSILON)
-    return np.asarray(scaled * arrays[f"{name}.weight"] + arrays[f"{name}.bias"], np.float32)
+    x = x + linear(arrays, f"{name}.join", joined)
+    inner = _gelu(linear(arrays, f"{name}.up", layer_norm(arrays, f"{name}.norm_2", x)))
+    return np.asarray(x + linear(arrays, f"{name}.down", inner), np.float32)
 
 
 def _gelu(x: Floats) -> Floats:

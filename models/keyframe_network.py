@@ -1,4 +1,5 @@
-"""The keyframe scorer's network: how important each frame is, seen with what is around it.
+"""The keyframe scorer's network as it is trained: how important each frame is, seen with what is
+around it. Where it is used, models.keyframe_scorer computes the same in numpy.
 
 Positions are seconds and only their differences matter (rotary), so nothing depends on the length
 of a video or on where it starts. Every step costs O(T): local attention looks a few seconds
@@ -6,47 +7,19 @@ around, global attention at a bounded number of keys, which are averages where t
 """
 
 import math
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-BRANCHES = ("both", "local", "global")
-# TVSum's longest video has 1,300 frames at two a second, so training never averages keys.
-MAX_KEYS = 2048
-QUERY_BLOCK = 256
-SHORTEST_PERIOD_S, LONGEST_PERIOD_S = 2.0, 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class ScorerShape:
-    """Everything that is needed to build the network, before its weights are loaded."""
-
-    input_dim: int
-    dim: int = 128
-    heads: int = 4
-    layers: int = 2
-    window_s: float = 5.0  # local attention reaches so far to either side
-    branches: str = "both"
-    dropout: float = 0.3
-    input_dropout: float = 0.3
-
-    def __post_init__(self) -> None:
-        for name in ("input_dim", "dim", "heads"):
-            _need(getattr(self, name) >= 1, f"{name} is at least 1", getattr(self, name))
-        _need(self.layers >= 0, "layers is not negative", self.layers)
-        _need(self.dim % (2 * self.heads) == 0, "dim is an even number for each head", self.dim)
-        _need(self.window_s > 0, "window_s is above 0", self.window_s)
-        _need(self.branches in BRANCHES, f"branches is one of {BRANCHES}", self.branches)
-        for name in ("dropout", "input_dropout"):
-            _need(0 <= getattr(self, name) < 1, f"{name} is in [0, 1)", getattr(self, name))
-
-
-def _need(holds: bool, rule: str, received: object) -> None:
-    if not holds:
-        raise ValueError(f"{rule}, received {received!r}")
+from models.keyframe_scorer import (
+    MAX_KEYS,
+    QUERY_BLOCK,
+    WINDOW_MARGIN_S,
+    ScorerShape,
+    periods_s,
+)
 
 
 class TimedAttention(nn.Module):
@@ -59,12 +32,8 @@ class TimedAttention(nn.Module):
         self.query = nn.Linear(dim, dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.out = nn.Linear(dim, dim)
-        pairs = dim // heads // 2
-        ratio = LONGEST_PERIOD_S / SHORTEST_PERIOD_S
         # Not a buffer: rounding the weights to half precision must not touch them.
-        self.periods_s = [
-            SHORTEST_PERIOD_S * ratio ** (step / max(pairs - 1, 1)) for step in range(pairs)
-        ]
+        self.periods_s = periods_s(dim // heads // 2)
 
     def forward(self, x: Tensor, times_s: Tensor) -> Tensor:
         query = self._rotated(self._by_head(self.query(x)), times_s)
@@ -99,7 +68,7 @@ class TimedAttention(nn.Module):
 
     def _attend_near(self, query: Tensor, key: Tensor, value: Tensor, times_s: Tensor) -> Tensor:
         """Block by block, so that memory grows with the window and not with the length."""
-        reach_s = cast(float, self.window_s) + 1e-6
+        reach_s = cast(float, self.window_s) + WINDOW_MARGIN_S
         parts = []
         for start in range(0, len(times_s), QUERY_BLOCK):
             here_s = times_s[start : start + QUERY_BLOCK]
@@ -155,12 +124,10 @@ class ScorerNetwork(nn.Module):
         self.project = nn.Linear(shape.input_dim, shape.dim)
         self.layers = nn.ModuleList(EncoderLayer(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.dim)
-        windows = {"local": shape.window_s, "global": None}
         self.branches = nn.ModuleDict(
             {
                 name: TimedAttention(shape.dim, shape.heads, window_s)
-                for name, window_s in windows.items()
-                if shape.branches in ("both", name)
+                for name, window_s in shape.windows_s.items()
             }
         )
         self.fuse = nn.Linear((1 + len(self.branches)) * shape.dim, shape.dim)

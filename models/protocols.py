@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.types import Floats, Pixels, Times
+from models.types import Floats, Halves, Pixels, Times
 
 
 class FrameEncoder(Protocol):
@@ -57,6 +57,15 @@ class FrameTextEncoder(Protocol):
         ...
 
 
+class Embedded(Protocol):
+    """What holds the embeddings of a video's frames, such as its index."""
+
+    @property
+    def embeddings(self) -> Halves:
+        """[T, D], each row of length one."""
+        ...
+
+
 class FrameScorer(Protocol):
     """Importance of frames, from the embeddings of the encoder named `index_encoder`."""
 
@@ -64,6 +73,6 @@ class FrameScorer(Protocol):
     weights_hash: str | None
     index_encoder: str
 
-    def score(self, embeddings: Floats, times_s: Times) -> Floats:
-        """float32 [T, D] and ascending times -> float32 [T] in [0, 1]."""
+    def score(self, embeddings: Floats | Embedded, times_s: Times) -> Floats:
+        """An index or its embeddings [T, D], and ascending times -> float32 [T] in [0, 1]."""
         ...

@@ -64,6 +64,7 @@ SEEN = (
 # What a run's figures depend on beside its config and features.
 SOURCES = (
     "models/keyframe_network.py",
+    "models/keyframe_scorer.py",
     "models/shots.py",
     "train/data/tvsum_folds.py",
     "train/folds.py",

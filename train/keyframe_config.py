@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.keyframe_network import ScorerShape
+from models.keyframe_scorer import ScorerShape
 from train import fitting
 from train.data.tvsum_folds import FOLDS
 

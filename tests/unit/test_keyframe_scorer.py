@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ import torch
 from torch import Tensor
 
 from models.errors import CheckpointError
-from models.keyframe_network import (
+from models.keyframe_network import ScorerNetwork, TimedAttention
+from models.keyframe_scorer import (
+    BRANCHES,
     MAX_KEYS,
     QUERY_BLOCK,
-    ScorerNetwork,
+    KeyframeScorer,
     ScorerShape,
-    TimedAttention,
+    score_logits,
 )
-from models.keyframe_scorer import KeyframeScorer
 from tests.unit import scorer_toys
 from train import fitting, folds, keyframe_export, keyframe_scorer
 from train.data.tvsum_folds import FOLDS, fold_of_each, load_scored_videos, parts_of
@@ -30,6 +32,15 @@ from train.keyframe_config import load_config
 DIM = 24
 WINDOW_S = 3.0
 STOPPED_AT_ROUND = 5
+LOADED_ALONE = """
+import sys
+from pathlib import Path
+import numpy as np
+from models.keyframe_scorer import KeyframeScorer
+scores = KeyframeScorer(Path({folder!r})).score(np.ones((3, {dim}), np.float32), np.arange(3.0))
+assert scores.shape == (3,)
+sys.exit("torch" in sys.modules or "openvino" in sys.modules)
+"""
 
 
 def network(**changes: Any) -> ScorerNetwork:
@@ -121,6 +132,22 @@ def test_long_videos_are_averaged_for_global_attention_only() -> None:
     once = everywhere(x[:MAX_KEYS], times_s[:MAX_KEYS])
     twice = everywhere(doubled[: 2 * MAX_KEYS], doubled_s[: 2 * MAX_KEYS])
     assert torch.allclose(twice[::2], once, atol=1e-5)
+
+
+@pytest.mark.parametrize("branches", BRANCHES)
+@pytest.mark.parametrize("count", [1, 2, QUERY_BLOCK + 3, 2 * MAX_KEYS + 5])
+@torch.inference_mode()
+def test_numpy_computes_what_torch_does(branches: str, count: int) -> None:
+    net = network(branches=branches, layers=2)
+    for weights in net.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    arrays = {name: values.numpy() for name, values in net.state_dict().items()}
+    assert {name: values.shape for name, values in arrays.items()} == net.shape.tensors()
+    x, _ = frames(count)
+    times_s = np.cumsum(np.random.default_rng(count).random(count)) + 3600
+    wanted = net(x, torch.from_numpy(times_s)).numpy()
+    found = score_logits(arrays, net.shape, x.numpy(), times_s)
+    np.testing.assert_allclose(found, wanted, atol=1e-4 * max(1.0, np.abs(wanted).max()))
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +253,10 @@ def test_exported_folder_scores_as_the_trained_network(
     found = scorer.score(video.features, video.times_s)
     assert found.dtype == np.float32
     assert np.abs(found - wanted).max() < 5e-3
+    index = types.SimpleNamespace(embeddings=video.features.astype(np.float16))
+    assert np.abs(scorer.score(index, video.times_s) - wanted).max() < 5e-3
+    code = LOADED_ALONE.format(folder=str(folder), dim=scorer.dim)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert scorer.score(video.features[:0], video.times_s[:0]).shape == (0,)
     assert scorer.score(video.features[:1], video.times_s[:1]).shape == (1,)
     with pytest.raises(ValueError, match="embeddings are"):
@@ -283,8 +314,3 @@ def test_wrong_settings_are_named(
     path = scorer_toys.toy_config(toy)
     with pytest.raises(ValueError, match=named):
         load_config(path, [f"{section}.{key}={value}"])
-
-
-def test_the_wrapper_is_there_before_torch() -> None:
-    code = "import sys, models.keyframe_scorer; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

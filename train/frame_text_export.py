@@ -1,18 +1,15 @@
 """Writes the checkpoint folder of a trained frame-text encoder."""
 
-import copy
 import dataclasses
 import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from models.frame_text_encoder import BACKBONE_KIND, KIND, VOCABULARY_FILE
-from train import fitting
+from train import shipping
 from train.data.captioned_features import CaptionedFeatures
 from train.data.sentences import PIN
 from train.frame_text import STUDENT, network_embedded, stage_state
@@ -31,7 +28,6 @@ from train.retrieval_report import (
 
 HALF_TOLERANCE = 1e-4  # of the mean cosine distance between embeddings from both precisions
 COMPARED_TEXTS = 1000
-MEGABYTES_AT_MOST = 10.0
 
 CARD = """# {name}
 
@@ -82,9 +78,7 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
     network, half_distance = _rounded(module.network, sources, seen)
     half = half_distance <= HALF_TOLERANCE
     kept = network if half else module.network
-    size_mb = sum(t.numel() for t in kept.state_dict().values()) * (2 if half else 4) / 1e6
-    if size_mb > MEGABYTES_AT_MOST:
-        raise ValueError(f"a checkpoint has at most {MEGABYTES_AT_MOST} MB, this one {size_mb:.1f}")
+    shipping.check_size(kept, half=half)
     embedded = network_embedded(kept, sources.subwords, seen)
     calibration = fit_on_chosen(sources.captioned, embedded)
     pictures = fit_pictures_on_chosen(sources.captioned, embedded)
@@ -116,7 +110,7 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
     described["subwords_sha256"] = hashlib.sha256(vocabulary.encode()).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / VOCABULARY_FILE).write_text(vocabulary, encoding="utf-8")
-    card = _card(folder.name, described, metrics, kept, half)
+    card = _card(folder.name, described, metrics, shipping.size_facts(kept, half=half))
     return write_checkpoint(folder, kept, config=described, metrics=metrics, card=card, half=half)
 
 
@@ -124,7 +118,7 @@ def _rounded(
     network: FrameTextNetwork, sources: Sources, seen: CaptionedFeatures
 ) -> tuple[FrameTextNetwork, float]:
     """The network with its weights in half precision, and how far its embeddings are."""
-    rounded = copy.deepcopy(network).half().float()
+    rounded = shipping.in_half_precision(network)
     texts = sources.texts[:: max(1, len(sources.texts) // COMPARED_TEXTS)]
     distances = []
     full, half = (network_embedded(n, sources.subwords, seen) for n in (network, rounded))
@@ -167,19 +161,13 @@ def _describe(config: FrameTextConfig, module: JointModule, sources: Sources) ->
             "batch_size": config.data.batch_size,
             "seed": config.seed,
         },
-        "code_version": fitting.code_version(),
-        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
+        **shipping.origin(),
     }
 
 
 def _card(
-    name: str,
-    described: dict[str, Any],
-    metrics: dict[str, Any],
-    network: torch.nn.Module,
-    half: bool,
+    name: str, described: dict[str, Any], metrics: dict[str, Any], size: dict[str, Any]
 ) -> str:
-    parameters = sum(weights.numel() for weights in network.parameters())
     shape, preprocessing = described["architecture"], described["preprocessing"]
     items = described["data"]["items"]
     rows = []
@@ -197,9 +185,7 @@ def _card(
         vocabulary=shape["vocabulary"],
         layers=shape["layers"],
         width=shape["width"],
-        parameters=parameters / 1e6,
-        megabytes=parameters * (2 if half else 4) / 1e6,
-        dtype="float16" if half else "float32",
+        **size,
         items=". ".join(
             f"{part}: " + ", ".join(f"{source} {count:,}" for source, count in found.items())
             for part, found in items.items()

@@ -1,9 +1,7 @@
 """Writes the checkpoint folder of a trained keyframe scorer, with its figures from the folds."""
 
-import copy
 import dataclasses
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,15 @@ import torch
 
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.keyframe_network import ScorerNetwork
-from models.keyframe_scorer import KIND
-from train import fitting
+from models.keyframe_scorer import KIND, score_logits
+from train import shipping
 from train.data.tvsum_features import SAMPLE_FPS, SOURCE_FILE
 from train.data.tvsum_folds import ScoredVideo, load_scored_videos
 from train.folds import TRAINED
 from train.keyframe_config import ScorerConfig
 
 HALF_TOLERANCE = 1e-3  # of the mean difference between scores from both precisions
+NUMPY_TOLERANCE = 1e-4  # of the largest difference between logits by numpy and by torch
 
 CARD = """# {name}
 
@@ -56,7 +55,8 @@ def export_scorer(
     """Writes the folder.
 
     Raises:
-        ValueError: the state or the report is not there, or was not made for these features.
+        ValueError: the state or the report is not there, or was not made for these features; or
+            what runs in the application computes something else.
     """
     if not state_path.is_file():
         raise ValueError(f"--run is a state written by training, received {state_path}")
@@ -77,11 +77,14 @@ def export_scorer(
     videos = load_scored_videos(Path(config.data.data_dir), config.data.features_dir)
     difference = half_difference(network, videos)
     half = difference <= HALF_TOLERANCE
+    kept = shipping.in_half_precision(network) if half else network
+    shipping.check_size(kept, half=half)
     metrics = {
         "rows": report["rows"],
         "protocol": report["protocol"],
         "seeds": report["seeds"],
         "half_precision_difference": difference,
+        "numpy_difference": numpy_difference(kept, videos),
     }
     described = {
         "kind": KIND,
@@ -103,18 +106,15 @@ def export_scorer(
             "learning": dataclasses.asdict(config.learning),
             "seed": config.seed,
         },
-        "code_version": fitting.code_version(),
-        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
+        **shipping.origin(),
     }
-    card = _card(folder.name, described, report, network, half)
-    return write_checkpoint(
-        folder, network, config=described, metrics=metrics, card=card, half=half
-    )
+    card = _card(folder.name, described, report, shipping.size_facts(kept, half=half))
+    return write_checkpoint(folder, kept, config=described, metrics=metrics, card=card, half=half)
 
 
 def half_difference(network: ScorerNetwork, videos: list[ScoredVideo]) -> float:
     """Mean difference between scores by the weights as they are and rounded to half precision."""
-    rounded = copy.deepcopy(network).half().float()
+    rounded = shipping.in_half_precision(network)
     differences = []
     with torch.inference_mode():
         for video in videos:
@@ -124,14 +124,27 @@ def half_difference(network: ScorerNetwork, videos: list[ScoredVideo]) -> float:
     return float(np.concatenate(differences).mean())
 
 
+@torch.inference_mode()
+def numpy_difference(network: ScorerNetwork, videos: list[ScoredVideo]) -> float:
+    """The largest difference between logits by what the application runs, and by torch.
+
+    Raises:
+        ValueError: it is more than rounding.
+    """
+    arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    largest = 0.0
+    for video in videos:
+        wanted = network(torch.from_numpy(video.features), torch.from_numpy(video.times_s)).numpy()
+        found = score_logits(arrays, network.shape, video.features, video.times_s)
+        largest = max(largest, float(np.abs(found - wanted).max()))
+    if largest > NUMPY_TOLERANCE:
+        raise ValueError(f"numpy and torch differ by {largest:.2g}, which is more than rounding")
+    return largest
+
+
 def _card(
-    name: str,
-    described: dict[str, Any],
-    report: dict[str, Any],
-    network: ScorerNetwork,
-    half: bool,
+    name: str, described: dict[str, Any], report: dict[str, Any], size: dict[str, Any]
 ) -> str:
-    parameters = sum(weights.numel() for weights in network.parameters())
     rows = {row: report["rows"][row] for row in ("random", TRAINED, "human")}
     figures = [
         f"| {row} | "
@@ -143,12 +156,10 @@ def _card(
     ]
     return CARD.format(
         name=name,
-        parameters=parameters / 1e6,
-        megabytes=parameters * (2 if half else 4) / 1e6,
-        dtype="float16" if half else "float32",
+        **size,
         encoder=described["preprocessing"]["encoder"],
         encoder_hash=described["preprocessing"]["encoder_hash"][:12],
-        window_s=network.shape.window_s,
+        window_s=described["architecture"]["window_s"],
         count=described["data"]["tvsum_videos"],
         seen=report["seen_before"],
         protocol=report["protocol"],

@@ -134,7 +134,9 @@ def _draw_shots(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
             axes.axvspan(shot.start_s, shot.end_s, color=palette.chosen, lw=0, zorder=0)
     edges = [shot.start_s for shot in result.shots[1:]]
     if edges:
-        axes.vlines(edges, 0, 1.08, color=palette.quiet, lw=0.6, alpha=0.45, zorder=1)
+        axes.vlines(
+            edges, 0, 1.08 * _top(result), color=palette.quiet, lw=0.6, alpha=0.45, zorder=1
+        )
 
 
 def _draw_scores(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
@@ -202,7 +204,8 @@ def _draw_title(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
         name = f"{name[: TITLE_CHARS - 1]}…"
     count = len(result.keyframes)
     steered = " steered by words" if result.steered else ""
-    summary = f"{_method_label(result.method)}{steered}, {count} key {'moment' if count == 1 else 'moments'}"
+    moments = "moment" if count == 1 else "moments"
+    summary = f"{_method_label(result.method)}{steered}, {count} key {moments}"
     title = f"{_drawable(name)}\n{_drawable(summary)}"
     axes.set_title(title, loc="left", fontsize=13, color=palette.ink)
 
@@ -211,16 +214,25 @@ def _dress(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
     video = result.video
     start_s, end_s = video.start_s, max(video.end_s, video.start_s + 0.1)
     axes.set_xlim(start_s, end_s)
-    axes.set_ylim(0, 1.08)
+    top = _top(result)
+    axes.set_ylim(0, 1.08 * top)
     ticks = time_ticks(start_s, end_s)
     axes.set_xticks(ticks, [clock(tick, hours=end_s >= 3600) for tick in ticks])
-    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    marks = [0, top / 2, top]
+    axes.set_yticks(marks, [f"{mark:.3g}" for mark in marks])
     axes.set_ylabel("importance", fontsize=13, color=palette.ink)
     axes.tick_params(labelsize=13, colors=palette.ink, length=4)
     axes.set_facecolor(palette.paper)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(palette.quiet)
+
+
+def _top(result: SummaryResult) -> float:
+    """The axis ends at the tenth over the highest score, so that a low curve has a shape too."""
+    compared = result.compared.frames if result.compared else ()
+    highest = max((_finite(frame.score) for frame in (*result.frames, *compared)), default=1.0)
+    return min(1.0, max(0.2, math.ceil(10 * highest - 1e-6) / 10))
 
 
 def _finite(score: float) -> float:

@@ -25,7 +25,7 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
         fps: float = 2.0,
         link: str = "",
         compare: str | None = None,
-        query: str = "",
+        query: str | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Finds the moments of a video that matter: keyframes and shots, with times and scores.
 
@@ -51,7 +51,7 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
             ratio=ratio,
             fps=fps,
             compare=compare or None,
-            query=query.strip() or None,
+            query=(query or "").strip() or None,
         )
         opened: OpenedVideo | None = None
         for opening in _opening(services, video, link):
@@ -77,7 +77,7 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
     fps = gr.Number(services.settings.sample_fps, label="fps", visible=False)
     link = gr.Textbox("", label="link", visible=False)
     compare = gr.Dropdown(list(METHODS), value=None, label="compare", visible=False)
-    query = gr.Textbox("", label="query", visible=False)
+    query = gr.Textbox(None, label="query", visible=False)
     summary = gr.JSON(label="summary", visible=False)
     gr.Button(visible=False).click(
         said_plainly(summarize, on_failure),

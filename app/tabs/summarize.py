@@ -17,7 +17,7 @@ from app.tabs.summary_files import SummaryFiles
 from app.timeline.component import component
 from app.timeline.results import cards, clock, keyframe_cards, rows, shot_rows
 from app.timeline.stage import Stage, failed, finished, layer, working
-from app.timeline.tracks import Track
+from app.timeline.tracks import Track, stretched
 from models.errors import RequestError
 from models.summary_methods import METHODS
 
@@ -150,8 +150,8 @@ class SummarizeTab:
         count: float,
         spacing_s: float,
         fps: float,
-        compare: str,
-        query: str,
+        compare: str | None,
+        query: str | None,
     ) -> Iterator[Updates]:
         if video is None:
             raise RequestError(NO_VIDEO)
@@ -162,7 +162,7 @@ class SummarizeTab:
             spacing_s=spacing_s,
             fps=fps,
             compare=compare or None,
-            query=query.strip() or None,
+            query=(query or "").strip() or None,
         )
         yield {self._note: None}
         shown_at = 0.0
@@ -190,10 +190,10 @@ class SummarizeTab:
 
     def _shown(self, result: SummaryResult) -> Updates:
         times = [frame.time_s for frame in result.frames]
-        tracks = [Track(TRACK, times, [frame.score for frame in result.frames])]
+        tracks = [Track(TRACK, times, stretched([frame.score for frame in result.frames]))]
         if result.compared is not None:
             name = f"Compared: {METHODS[result.compared.method].label}"
-            scores = [frame.score for frame in result.compared.frames]
+            scores = stretched([frame.score for frame in result.compared.frames])
             tracks.append(Track(name, times, scores, COMPARED_COLOUR))
         return {
             self._result: result,

@@ -13,6 +13,8 @@ from models.types import Shot
 
 # More columns than any screen gives the timeline.
 COLUMNS = 700
+LEAST_RANGE = 0.1
+STRETCHED_TO = 0.9
 KNOWN_COLOURS = {"Importance": 1, "Search": 2, "Actions": 3, "Triggers": 4}
 SPARE_COLOURS = (5, 6, 7, 8)
 # Queries are on the page together: each has one of its own for as long as it is kept.
@@ -42,6 +44,20 @@ def colour_of(name: str) -> str:
     if number is None:
         number = SPARE_COLOURS[zlib.crc32(name.encode()) % len(SPARE_COLOURS)]
     return f"var(--track-{number})"
+
+
+def stretched(scores: Sequence[float]) -> list[float]:
+    """Scores over the whole height of a track, for curves that are read by their shape.
+
+    People give few moments of a video more than half of the highest mark. A curve that is all but
+    flat stays so.
+    """
+    values = np.nan_to_num(np.asarray(scores, np.float64))
+    if not len(values):
+        return []
+    low, high = float(values.min()), float(values.max())
+    middle, reach = (low + high) / 2, max(high - low, LEAST_RANGE) / STRETCHED_TO
+    return [float(v) for v in np.clip(0.5 + (values - middle) / reach, 0.0, 1.0)]
 
 
 def keeping_peaks(

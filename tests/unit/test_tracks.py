@@ -1,11 +1,12 @@
 """What the timeline is given to draw."""
 
 import numpy as np
+import pytest
 
 from app.results import Performance
 from app.tabs.summarize import facts
 from app.timeline.results import clock
-from app.timeline.tracks import COLUMNS, colour_of, keeping_peaks
+from app.timeline.tracks import COLUMNS, colour_of, keeping_peaks, stretched
 
 
 def test_two_hours_keep_every_peak() -> None:
@@ -45,3 +46,11 @@ def test_what_was_not_measured_is_not_shown() -> None:
     assert "Download" not in shown
     assert shown["Frames looked at"] == "1,234"
     assert "Download" in dict(facts(Performance(download_mb_per_s=2.0)))
+
+
+def test_a_low_curve_is_drawn_over_the_whole_height() -> None:
+    drawn = stretched([0.2, 0.3, 0.4])
+    assert drawn == pytest.approx([0.05, 0.5, 0.95])
+    almost_flat = stretched([0.50, 0.51])
+    assert max(almost_flat) - min(almost_flat) < 0.1
+    assert stretched([]) == [] and stretched([float("nan"), 1.0])[1] > 0.9

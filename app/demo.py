@@ -7,10 +7,11 @@ import gradio as gr
 
 from app.services import EXAMPLES_DIR, Services
 from app.settings import Settings
-from app.tabs.api import offer_api
+from app.tabs.api import offer_summary
 from app.tabs.events import QUIET, in_browser
 from app.tabs.models import ModelsTab
 from app.tabs.search import SearchTab
+from app.tabs.search_api import offer_search
 from app.tabs.source_bar import Opening, build_source_bar
 from app.tabs.summarize import SummarizeTab
 from app.tabs.tab import Tab
@@ -49,7 +50,8 @@ def build_demo(services: Services) -> gr.Blocks:
                     SearchTab(services, stage, video),
                     ModelsTab(services),
                 ]
-        offer_api(services, limits)
+        offer_summary(services, limits)
+        offer_search(services, limits)
 
         cleared = {piece: empty for tab in tabs for piece, empty in tab.cleared.items()}
         opening = Opening(services, bar, stage, video, cleared)

@@ -1,4 +1,4 @@
-"""The summary for programs: gradio_client and MCP call this one function, and nothing else."""
+"""The summary for programs: gradio_client and MCP call it and the search, and nothing else."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from models.errors import RequestError
 from models.summary_methods import METHODS
 
 
-def offer_api(services: Services, limits: dict[str, Any]) -> None:
+def offer_summary(services: Services, limits: dict[str, Any]) -> None:
     """Publishes `summarize`. Its widgets are never shown: they only describe its parameters."""
 
     def summarize(
@@ -54,18 +54,18 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
             query=(query or "").strip() or None,
         )
         opened: OpenedVideo | None = None
-        for opening in _opening(services, video, link):
-            if isinstance(opening, Done):
-                opened = opening.value
+        for arrival in opening(services, video, link):
+            if isinstance(arrival, Done):
+                opened = arrival.value
             else:
-                yield _said(opening)
+                yield said(arrival)
         if opened is None:
             return
         for step in services.summarize(opened.info, request, opened.meter()):
             if step.complete and step.result is not None:
                 yield step.result.to_json()
             else:
-                yield _said(step.progress)
+                yield said(step.progress)
 
     def on_failure(text: str) -> dict[str, Any]:
         return {"progress": text, "fraction": None}
@@ -88,9 +88,10 @@ def offer_api(services: Services, limits: dict[str, Any]) -> None:
     )
 
 
-def _opening(
+def opening(
     services: Services, video: str | None, link: str
 ) -> Iterator[Progress | Done[OpenedVideo]]:
+    """The video that a program sent or named."""
     if video is not None:
         file = Path(video)
         try:
@@ -103,5 +104,5 @@ def _opening(
         raise RequestError("Give a video file or a link.")
 
 
-def _said(progress: Progress) -> dict[str, Any]:
+def said(progress: Progress) -> dict[str, Any]:
     return {"progress": progress.stage, "fraction": progress.fraction}

@@ -119,11 +119,17 @@ def keep(found: Found | None, kept: Sequence[Found]) -> tuple[Found, ...]:
     return (*kept, found)
 
 
-def command_line(video: OpenedVideo, request: SearchRequest) -> str | None:
-    """The same search without the page, where it was asked in words."""
-    if not request.query.strip():
-        return None
-    words = ["python", "-m", "app.cli", "search", video.source_url or video.info.name]
-    words += ["--top", str(request.top), "--fps", f"{request.fps:g}"]
-    # Words that begin with a minus would be read as an option.
-    return shlex.join([*words, "--json", "search.json", "--", tidy(request.query)])
+def command_line(video: OpenedVideo, request: SearchRequest) -> str:
+    """The same search without the page."""
+    name, query = video.source_url or video.info.name, tidy(request.query)
+    words = ["python", "-m", "app.cli", "search"]
+    options = ["--top", str(request.top), "--fps", f"{request.fps:g}", "--json", "search.json"]
+    if request.picture is not None:
+        words += [name, "--image", "picture.jpg", *options]
+    elif request.at_s is not None:
+        words += [name, "--like", f"{request.at_s:g}", *options]
+    elif query.startswith("-"):  # else it would be read as an option
+        words += [*options, "--", name, query]
+    else:
+        words += [name, query, *options]
+    return shlex.join(words)

@@ -1,4 +1,4 @@
-"""The same summary for programs."""
+"""The same summary and the same search for programs."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -30,9 +30,20 @@ def test_summarize(client: Client, video: Path) -> None:
     assert {"start_s", "end_s", "score", "chosen"} <= set(summary["shots"][0])
 
 
-def test_only_summarize_is_public(client: Client) -> None:
+def test_search(client: Client, video: Path) -> None:
+    found = client.predict(
+        video=handle_file(video), query="a person talking", top=2, api_name="/search"
+    )
+    assert found["query"] == "a person talking"
+    assert found["confident"] in (True, False)
+    assert found["moments"] or found["below"]
+    like = client.predict(video=handle_file(video), at_s=1.0, api_name="/search")
+    assert like["moments"][0]["start_s"] <= 1.0 <= like["moments"][0]["end_s"]
+
+
+def test_only_these_are_public(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert list(described["named_endpoints"]) == ["/summarize"]
+    assert list(described["named_endpoints"]) == ["/summarize", "/search"]
     assert not described["unnamed_endpoints"]
 
 
@@ -50,7 +61,7 @@ def test_tools_of_the_model_context_protocol(server: Server) -> None:
 
     with ThreadPoolExecutor(1) as aside:  # this thread may belong to the browser's own loop
         names, answer = aside.submit(lambda: asyncio.run(ask())).result()
-    assert names == ["summarize"]
+    assert names == ["summarize", "search"]
     assert "link" in answer
     assert "Traceback" not in answer
 
@@ -80,3 +91,14 @@ def test_own_files_of_the_server_are_out_of_reach(client: Client) -> None:
             video={"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
             api_name="/summarize",
         )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"query": "-dog"}, {"query": "dog", "at_s": 1.0}, {"query": "dog", "top": 0}],
+    ids=["nothing", "only what to leave out", "both", "none wanted"],
+)
+def test_refused_searches_are_sentences(client: Client, arguments: dict[str, object]) -> None:
+    with pytest.raises(AppError) as refused:
+        client.predict(video=handle_file(gradio_media("b.mp4")), **arguments, api_name="/search")
+    assert "wrong on our side" not in str(refused.value)

@@ -39,6 +39,7 @@ def find_stretches(
     nearly as well, and what interrupts them briefly.
     """
     smooth = smoothed(log_odds, embeddings)
+    either = np.maximum(smooth, log_odds)  # at its edges a stretch is smoothed with what follows
     tops = peaks(smooth, times_s, threshold=-np.inf)
     found: list[Stretch] = []
     free = np.ones(len(times_s), np.bool_)
@@ -49,7 +50,7 @@ def find_stretches(
             continue
         floor = min(smooth[top], SURE) + np.log(ODDS_SHARE)
         ends = [
-            _reach(smooth, embeddings, times_s, free, top, floor, likeness, direction)
+            _reach(either, embeddings, times_s, free, top, floor, likeness, direction)
             for direction in (-1, 1)
         ]
         free[ends[0] : ends[1] + 1] = False

@@ -15,13 +15,13 @@ import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.children import cpu_s, own_peak_mb, run_child
 from benchmarks.clips import CLIPS, FIRST_LOOK_CLIP, LONG_CLIP, SHORT_CLIP, Clip
 
 FPS = 2
@@ -134,28 +134,18 @@ def _measure_here(name: str, path: str) -> Run:
         import models.video.ahead
         import models.video.source  # noqa: F401
     who = resource.RUSAGE_CHILDREN if name == FFMPEG else resource.RUSAGE_SELF
-    before = resource.getrusage(who)
+    before_s = cpu_s(who)
     began = time.perf_counter()
     frames, first_s = CONTENDERS[name](path)
     wall_s = time.perf_counter() - began
-    after = resource.getrusage(who)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    peak_mb = after.ru_maxrss / 1024 if name == FFMPEG else _own_peak_mb()
-    return Run(frames, wall_s, cpu_s, peak_mb, first_s)
-
-
-def _own_peak_mb() -> float:
-    """ru_maxrss would count what the parent held when this process was forked from it."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+    spent_s = cpu_s(who) - before_s
+    children_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    peak_mb = children_mb if name == FFMPEG else own_peak_mb()
+    return Run(frames, wall_s, spent_s, peak_mb, first_s)
 
 
 def _run_child(name: str, clip: Clip) -> Run | None:
-    command = [sys.executable, "-m", "benchmarks.decode", "--child", name, str(clip.path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name} failed on {clip.path.name}:\n{done.stderr}")
-    run = Run(**json.loads(done.stdout))
+    run = Run(**run_child("benchmarks.decode", name, str(clip.path)))
     if name == SEEK and run.frames:
         scale = clip.seconds * clip.repeats * FPS / run.frames
         return Run(run.frames, run.wall_s * scale, run.cpu_s * scale, run.peak_mb)

@@ -1,4 +1,4 @@
-"""Summaries made up for tests of what is written from them."""
+"""Results made up for tests of what is written from them."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -7,10 +7,12 @@ from pathlib import Path
 from app.results import (
     Keyframe,
     ModelUsed,
+    Moment,
     Performance,
     Sampling,
     ScoredFrame,
     ScoredShot,
+    SearchResult,
     SummaryResult,
 )
 from models.types import VideoInfo
@@ -77,4 +79,29 @@ def sample_result(
         keyframes=keyframes,
         shots=shots,
         timing=Performance(decode_s=1.5),
+    )
+
+
+def sample_search(
+    *,
+    name: str = "tour.mp4",
+    query: str = "a boat -car",
+    confident: int = 2,
+    start_s: float = 0.0,
+) -> SearchResult:
+    """Three moments, the best first, of which so many are confident."""
+    moments = tuple(
+        Moment(start_s + best_s, start_s + best_s - 1.0, start_s + best_s + 2.0, score, chance)
+        for best_s, score, chance in ((40.25, 0.97, 0.9), (4.004, 0.9, 0.6), (75.5, 0.6, 0.2))
+    )
+    return SearchResult(
+        video=sample_result(name=name, start_s=start_s).video,
+        model=ModelUsed("compact", "cd" * 32),
+        query=query,
+        sampling=Sampling(2.0, 260),
+        moments=moments[:confident],
+        below=moments[confident:],
+        curve=tuple(ScoredFrame(start_s + n / 2, n % 10 / 10) for n in range(260)),
+        confident=confident > 0,
+        timing=Performance(),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.results import SearchResult, SummaryResult
 from app.whole_file import write_text
-from app.wording import clock, one_line
+from app.wording import clock, one_line, printable
 
 CSV_COLUMNS = (
     *("keyframe", "time_s", "time", "score"),
@@ -42,13 +42,16 @@ def as_csv(result: SummaryResult | SearchResult) -> str:
     """One row for each keyframe, with its shot; of a search one for each moment, best first."""
     table = io.StringIO()
     rows = csv.writer(table)
-    found = isinstance(result, SearchResult)
-    rows.writerow(SEARCH_COLUMNS if found else CSV_COLUMNS)
-    rows.writerows(_moment_rows(result) if isinstance(result, SearchResult) else _rows(result))
+    if isinstance(result, SearchResult):
+        rows.writerow(SEARCH_COLUMNS)
+        rows.writerows(_moment_rows(result))
+    else:
+        rows.writerow(CSV_COLUMNS)
+        rows.writerows(_keyframe_rows(result))
     return table.getvalue()
 
 
-def _rows(result: SummaryResult) -> Iterator[list[str | int]]:
+def _keyframe_rows(result: SummaryResult) -> Iterator[list[str | int]]:
     """Shots count from 1."""
     name = no_formula(one_line(result.video.name))
     for number, keyframe in enumerate(result.keyframes, start=1):
@@ -69,7 +72,7 @@ def _rows(result: SummaryResult) -> Iterator[list[str | int]]:
 
 def _moment_rows(result: SearchResult) -> Iterator[list[str | int]]:
     """Those under the cut come after the others and say so."""
-    query, name = (no_formula(text) for text in (result.query, one_line(result.video.name)))
+    query, name = no_formula(printable(result.query)), no_formula(one_line(result.video.name))
     sure = [(moment, "yes") for moment in result.moments]
     for number, (moment, confident) in enumerate(
         sure + [(moment, "no") for moment in result.below], start=1
@@ -117,7 +120,7 @@ def _found_cues(result: SearchResult) -> Iterator[tuple[float, float, str]]:
     unsure = "" if result.moments else "no confident match: "
     for moment in sorted(result.moments or result.below, key=lambda m: m.start_s):
         chance = f"({round(100 * moment.probability)} %)"
-        yield moment.start_s, moment.end_s, f"{unsure}{result.query} {chance}"
+        yield moment.start_s, moment.end_s, f"{unsure}{printable(result.query)} {chance}"
 
 
 def vtt_time(seconds: float) -> str:

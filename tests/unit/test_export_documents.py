@@ -13,7 +13,7 @@ from app.results import Performance
 from app.whole_file import whole_file
 from app.wording import clock, one_line
 from models.errors import ExportError
-from tests.sample_results import EDGES_S, HOSTILE_NAMES, sample_result
+from tests.sample_results import EDGES_S, HOSTILE_NAMES, sample_result, sample_search
 
 CUE = re.compile(r"^(\d\d):(\d\d):(\d\d)\.(\d{3}) --> (\d\d):(\d\d):(\d\d)\.(\d{3})$")
 
@@ -94,6 +94,40 @@ def test_vtt_leaves_out_shots_too_short_for_a_cue_and_stays_whole() -> None:
     text = documents.as_vtt(sample_result(edges_s=(0.0, 1.0, 1.0002, 2.0), chosen=(0,)))
     assert text.count(" --> ") == 2
     assert "00:00:01.000 --> 00:00:02.000" in text
+
+
+def test_csv_of_a_search_has_a_row_for_each_moment_best_first(tmp_path: Path) -> None:
+    result = sample_search()
+    path = documents.write_csv(result, tmp_path / "a.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == documents.SEARCH_COLUMNS
+    assert [row["confident"] for row in rows] == ["yes", "yes", "no"]
+    assert [float(row["time_s"]) for row in rows] == [40.25, 4.004, 75.5]
+    assert rows[0]["time"] == "0:40.250" and float(rows[0]["end_s"]) == 42.25
+    assert float(rows[2]["probability"]) == 0.2 and rows[0]["query"] == "a boat -car"
+
+
+@pytest.mark.parametrize("text", HOSTILE_NAMES)
+def test_a_search_smuggles_nothing_into_a_table_or_a_cue(text: str, tmp_path: Path) -> None:
+    result = sample_search(name=text, query=text)
+    with documents.write_csv(result, tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert [len(row) for row in rows] == [len(documents.SEARCH_COLUMNS)] * 4
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row)
+    blocks = documents.as_vtt(result).strip().split("\n\n")
+    assert len(blocks) == 3 and "-->" not in blocks[0]
+    for block in blocks[1:]:
+        _, times, said = block.split("\n")
+        assert CUE.match(times) and "<" not in said and "-->" not in said
+
+
+def test_cues_of_a_search_come_in_order_of_time_and_say_when_unsure() -> None:
+    sure = documents.as_vtt(sample_search())
+    assert sure.index("00:00:03.004 --> 00:00:06.004") < sure.index("00:00:39.250 --> ")
+    assert "a boat -car (90 %)" in sure and sure.count(" --> ") == 2
+    unsure = documents.as_vtt(sample_search(confident=0))
+    assert unsure.count("no confident match: a boat -car") == unsure.count(" --> ") == 3
 
 
 def test_times_over_an_hour() -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app.commands.library import add_index, add_library
 from app.commands.models import add_models
 from app.commands.search import add_search
 from app.commands.terminal import move_to, run_shown, say, show, video_and_meter, write_json
@@ -22,6 +23,9 @@ from models.errors import UserFacingError
 from models.summary_methods import METHODS
 from models.types import VideoInfo
 
+# The answer is written by then; what was read is being put into the library.
+KEEPING_S = 20.0
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: done. 2: something the person can fix, said in one line on stderr. 130: interrupted."""
@@ -31,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _take_words(parser, options, rest)
     command: Callable[[argparse.Namespace, Services], None] = options.command
     try:
-        command(options, Services(Settings.from_environment()))
+        services = Services(Settings.from_environment())
+        command(options, services)
+        services.library.wait(at_most_s=KEEPING_S)
     except UserFacingError as error:
         say(f"framescry: {error}")
         return 2
@@ -145,8 +151,10 @@ def _build_parser() -> argparse.ArgumentParser:
         place = "a file or a link" if command is summarize else "a file"
         command.add_argument("video", metavar="VIDEO", help=place)
     search = add_search(commands)
+    add_index(commands)
+    library = add_library(commands)
     add_models(commands)
-    for command in (probe, frames, summarize, search):
+    for command in (probe, frames, summarize, search, library):
         command.add_argument("--json", type=Path, required=True, metavar="OUT", help="- for stdout")
     return parser
 

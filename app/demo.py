@@ -9,6 +9,7 @@ from app.services import EXAMPLES_DIR, Services
 from app.settings import Settings
 from app.tabs.api import offer_summary
 from app.tabs.events import QUIET, in_browser
+from app.tabs.library import LibraryTab
 from app.tabs.models import ModelsTab
 from app.tabs.search import SearchTab
 from app.tabs.search_api import offer_search
@@ -48,13 +49,15 @@ def build_demo(services: Services) -> gr.Blocks:
                 tabs: list[Tab] = [
                     SummarizeTab(services, stage, video),
                     SearchTab(services, stage, video),
+                    *(library := [LibraryTab(services)] if services.library.is_on else []),
                     ModelsTab(services),
                 ]
         offer_summary(services, limits)
         offer_search(services, limits)
 
         cleared = {piece: empty for tab in tabs for piece, empty in tab.cleared.items()}
-        opening = Opening(services, bar, stage, video, cleared)
+        picks = [pick for tab in library for pick in tab.picks]
+        opening = Opening(services, bar, stage, video, cleared, picks)
         asking = [work for tab in tabs for work in tab.connect(limits)]
         works = [*opening.connect(limits, instead_of=asking), *asking]
         stage.cancel.click(

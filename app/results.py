@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from models.types import Shot, VideoInfo
@@ -199,6 +200,58 @@ class SearchResult:
             "moments": [moment.to_json() for moment in self.moments],
             "below": [moment.to_json() for moment in self.below],
             "curve": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.curve],
+            "timing": self.timing.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryVideo:
+    """A video of the library and what was found in it."""
+
+    content_hash: str
+    name: str
+    duration_s: float
+    added_s: float  # since 1970
+    moments: tuple[Moment, ...]  # the best first
+
+    def to_json(self) -> dict[str, Any]:
+        added = datetime.fromtimestamp(self.added_s, UTC)
+        return {
+            "content_hash": self.content_hash,
+            "name": self.name,
+            "duration_s": _plain(self.duration_s),
+            "added": added.isoformat(timespec="seconds"),
+            "moments": [moment.to_json() for moment in self.moments],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryResult:
+    """What one query finds in all the videos of the library that fit the filters."""
+
+    model: ModelUsed
+    query: str
+    searched_videos: int
+    searched_s: float
+    searched_moments: int
+    videos: tuple[LibraryVideo, ...]  # by their best moment
+    below: tuple[LibraryVideo, ...]  # what comes next, likewise
+    confident: bool  # whether the best moment is more likely to match than not
+    timing: Performance
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "model": {"name": self.model.name, "hash": self.model.hash},
+            "query": self.query,
+            "searched": {
+                "videos": self.searched_videos,
+                "duration_s": _plain(self.searched_s),
+                "moments": self.searched_moments,
+            },
+            "confident": self.confident,
+            "videos": [video.to_json() for video in self.videos],
+            "below": [video.to_json() for video in self.below],
             "timing": self.timing.to_json(),
         }
 

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.index import IndexKey, IndexStore
+from app.library_service import LibraryService
 from app.performance import Meter
 from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest, SummaryRequest
 from app.pipelines.searchable import Searchables
@@ -24,13 +25,15 @@ from app.sources.store import MediaStore, StoredVideo
 from app.wording import clock
 from models import registry
 from models.catalogue import ModelFacts, all_model_facts, model_facts
-from models.errors import CheckpointError, RequestError
+from models.errors import CheckpointError, RequestError, VideoOpenError
 from models.summary_methods import METHODS
 from models.types import Shot, VideoInfo
 
 if TYPE_CHECKING:
     from app.pipelines.search import SearchStep
     from app.pipelines.summarize import SummaryModels, SummaryStep
+
+    Step = TypeVar("Step", SearchStep, SummaryStep)
 
 EXPORT_ENDINGS = {
     "json": ".json",
@@ -78,6 +81,9 @@ class Services:
         self.media = MediaStore(settings)
         self.indexes = IndexStore(settings.index_dir, settings.index_cache_mb * 2**20)
         self.searchables = Searchables()
+        self.library = LibraryService(
+            settings, self.media, self.indexes, self.searchables, _quality
+        )
 
     # -- opening -------------------------------------------------------------------------------
 
@@ -108,6 +114,26 @@ class Services:
         if stored is None:
             return None
         return OpenedVideo(stored.info, self.media.playable(stored), stored.source_url)
+
+    def open_kept(self, content_hash: str) -> Iterator[Progress | Done[OpenedVideo]]:
+        """A video of the library: as it was opened before, or from where it lies.
+
+        Raises:
+            VideoOpenError: it is gone, or something else lies there now.
+        """
+        opened = self.open_stored(content_hash)
+        if opened is None:
+            place = self.library.place_of(content_hash)
+            for step in self.open_file(place.path or Path(), place.name):
+                if not isinstance(step, Done):
+                    yield step
+                elif step.value.info.content_hash == content_hash:
+                    opened = step.value
+            if opened is None:
+                raise VideoOpenError(
+                    f"“{place.name}” has changed since it was indexed; open the file again."
+                )
+        yield Done(opened)
 
     def inspect_file(self, path: Path) -> Iterator[Progress | Done[VideoInfo]]:
         """What a file of this machine is; it is asked about where it lies and not stored."""
@@ -153,7 +179,8 @@ class Services:
         yield SummaryStep(Progress("Loading the model"), meter.reading(), video.start_s)
         models = self._summary_models(request)
         kept = self.searchables
-        yield from summarize(video, request, models, self.indexes, meter, kept)
+        steps = summarize(video, request, models, self.indexes, meter, kept)
+        yield from self._remembered(steps, video, request.encoder, request.fps)
 
     def _summary_models(self, request: SummaryRequest) -> "SummaryModels":
         from app.pipelines.summarize import SummaryModels
@@ -205,9 +232,19 @@ class Services:
         model = registry.load(request.encoder)
         encoder = registry.load(model.index_encoder)
         quality = _quality(request.encoder)
-        return search(
+        steps = search(
             video, request, model, encoder, self.indexes, meter, self.searchables, quality
         )
+        return self._remembered(steps, video, encoder.name, request.fps)
+
+    def _remembered(
+        self, steps: "Iterator[Step]", video: VideoInfo, encoder: str, fps: float
+    ) -> "Iterator[Step]":
+        """The same steps; once the index is complete and the answer given, the library has it."""
+        for step in steps:
+            yield step
+            if step.complete:
+                self.library.remember(video, encoder, fps)
 
     def is_indexed(self, video: VideoInfo, request: SearchRequest) -> bool:
         """Whether a search is answered at once, because the video was read before."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+_OWN_HOSTS = ("127.0.0.1", "localhost", "::1")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -23,6 +25,9 @@ class Settings:
     sample_fps: float = 2.0
     concurrency: int = 2
     mcp: bool = True
+    # Whether videos are kept searchable all at once: only where nobody else sees the page, unless
+    # set.
+    library: bool = True
     host: str = "127.0.0.1"
     port: int = 7860
 
@@ -51,6 +56,8 @@ class Settings:
             text = os.environ.get(key)
             if text is not None:
                 values[field.name] = _parse(key, text, type(getattr(cls(), field.name)))
+        host = os.environ.get("GRADIO_SERVER_NAME", values.get("host", cls().host))
+        values.setdefault("library", "SPACE_ID" not in os.environ and host in _OWN_HOSTS)
         return cls(**values)
 
 

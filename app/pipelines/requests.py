@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
@@ -89,6 +90,49 @@ class SearchRequest:
         if self.picture is not None:
             return "a picture"
         return tidy(self.query) if self.at_s is None else f"more like {clock(self.at_s)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRequest:
+    """What to find among all videos whose name holds `name` and that were added in these days."""
+
+    query: str
+    name: str = ""
+    since: date | None = None
+    until: date | None = None  # that day included
+    top: int = 12
+    encoder: str = DEFAULT_SEARCHER
+
+    def __post_init__(self) -> None:
+        parse_query(self.query)
+        if not 1 <= self.top <= 100:
+            raise RequestError(f"Moments must be between 1 and 100, not {self.top}.")
+        if self.since and self.until and self.until < self.since:
+            raise RequestError(f"No day is both after {self.since} and before {self.until}.")
+
+    @property
+    def title(self) -> str:
+        """The query as it is shown again."""
+        return tidy(self.query)
+
+
+def read_day(text: str) -> date | None:
+    """A day as people write it into a field; None for an empty one.
+
+    Raises:
+        RequestError: it is no date.
+    """
+    if not text.strip():
+        return None
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        day = date.min
+    if not 1970 < day.year < 9000:  # else it has no seconds since 1970 everywhere
+        raise RequestError(
+            f"{tidy(text)[:40]!r} is no date; write it as year-month-day, such as 2026-01-31."
+        )
+    return day
 
 
 def _check_picture(picture: Pixels) -> None:

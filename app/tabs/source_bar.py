@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,12 +95,15 @@ class Opening:
         stage: Stage,
         video: gr.State,
         cleared: dict[Any, Any],
+        picks: Sequence[Any] = (),
     ) -> None:
+        """`picks` are the events by which tabs ask for a video of the library."""
         self._services = services
         self._bar = bar
         self._stage = stage
         self._video = video
         self._cleared = cleared
+        self._picks = picks
         self.outputs = [
             video, stage.player, stage.status, bar.upload, bar.link, bar.note, bar.remembered,
             bar.recents, *cleared,
@@ -113,7 +116,7 @@ class Opening:
         """
         bar = self._bar
         presses = [bar.upload.upload, bar.open_link.click, bar.link.submit]
-        for press in (*presses, bar.examples.pick, bar.recents.pick):
+        for press in (*presses, bar.examples.pick, bar.recents.pick, *self._picks):
             press(None, cancels=instead_of, api_visibility="private")
         common = {"outputs": self.outputs, **ONCE, **limits}
         uploaded = bar.upload.upload(
@@ -133,7 +136,11 @@ class Opening:
         example = bar.examples.pick(self._guarded(self._from_example), [bar.remembered], **shelved)
         example.success(**in_browser("runOpenTab()"))
         recent = bar.recents.pick(self._guarded(self._from_recent), [bar.remembered], **shelved)
-        return [uploaded, linked, example, recent]
+        kept = [
+            pick(self._guarded(self._from_library), [bar.remembered], **shelved)
+            for pick in self._picks
+        ]
+        return [uploaded, linked, example, recent, *kept]
 
     def on_load(self, remembered: list[dict[str, Any]], request: gr.Request) -> Iterator[Updates]:
         """Recents whose file is gone are dropped; a video named in the address is opened."""
@@ -184,6 +191,14 @@ class Opening:
         self, remembered: list[dict[str, Any]], event: gr.EventData
     ) -> Iterator[Updates]:
         yield from self._stored(str(event.key), remembered)
+
+    def _from_library(
+        self, remembered: list[dict[str, Any]], event: gr.EventData
+    ) -> Iterator[Updates]:
+        content_hash = str(event.key)
+        if not _is_hash(content_hash):
+            raise VideoOpenError(OPENED_BEFORE_GONE)
+        yield from self._opening(self._services.open_kept(content_hash), remembered, {})
 
     def _stored(self, content_hash: str, remembered: list[dict[str, Any]]) -> Iterator[Updates]:
         opened = self._services.open_stored(content_hash) if _is_hash(content_hash) else None

@@ -156,7 +156,7 @@ def as_markdown(report: dict[str, Any]) -> str:
     seeds = ", ".join(str(seed) for seed in report["seeds"])
     lines.append(
         f"Encoder `{report['encoder']['name']}`. Random and k-means rows: mean over seeds {seeds}. "
-        "Nothing here was trained."
+        "No method here was trained."
     )
     return "\n".join(lines) + "\n"
 
@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     summaries = commands.add_parser("summaries", help="untrained summary methods on TVSum")
     summaries.add_argument("--data", type=Path, required=True, help="folder of videos and tvsum.h5")
     summaries.add_argument("--out", type=Path, default=Path("train/results"))
-    summaries.add_argument("--encoder", default="colour", choices=registry.names("frame_encoder"))
+    summaries.add_argument("--encoder", default="backbone", choices=registry.names("frame_encoder"))
     summaries.add_argument("--limit", type=int, help="only so many videos, to try it out")
     keyframes = commands.add_parser("keyframes", help="the trained scorer, by five folds")
     keyframes.add_argument(

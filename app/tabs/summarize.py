@@ -70,8 +70,9 @@ class SummarizeTab:
         labels = [(method.label, method.name) for method in METHODS.values()]
         with gr.Row(elem_classes="fs-ask"):
             self._run = gr.Button(
-                "Summarize", variant="primary", elem_id="run-summarize", scale=0, min_width=140
-            )
+                "Summarize", variant="primary", elem_id="run-summarize", elem_classes="fs-run",
+                scale=0, min_width=140,
+            )  # fmt: skip
             self._method = gr.Dropdown(
                 labels,
                 value=DEFAULT_METHOD,

@@ -151,25 +151,34 @@ def _cut(samples: Floats, edges_s: Times, scale: float, min_shot_s: float) -> In
     for row, slope in zip(previous, slopes.tolist(), strict=True):
         cuts = _join_pieces(samples, _trace(row), slope)
         penalty = scale * len(cuts) / 2 * (np.log(count / len(cuts)) + 1) if len(cuts) else 0.0
-        value = float(_scatter(samples, np.append(0, cuts)).sum()) + penalty
+        value = _total_scatter(samples, costs, cuts) + penalty
         if value < best_value:
             best, best_value = cuts, value
     return best
 
 
-def _scatter(samples: Floats, starts: Indices) -> Doubles:
-    """Squared distance to the mean, summed over each piece."""
-    lengths = np.diff(np.append(starts, len(samples)))
-    sums = np.add.reduceat(samples, starts, axis=0).astype(np.float64)
-    squares = np.add.reduceat((samples * samples).sum(axis=1, dtype=np.float64), starts)
-    scatter: Doubles = squares - (sums * sums).sum(axis=1) / lengths
-    return scatter
+def _total_scatter(samples: Floats, costs: Floats, cuts: Indices) -> float:
+    """Squared distance to the mean of the piece, over all pieces.
+
+    Most pieces are in the table of costs; those that are longer than its window are not.
+    """
+    starts, ends = np.append(0, cuts), np.append(cuts, len(samples))
+    window = costs.shape[1]
+    listed = ends - starts <= window
+    columns = window - (ends - starts)[listed]
+    total = float(costs[ends[listed] - 1, columns].sum(dtype=np.float64))
+    for start, end in zip(starts[~listed].tolist(), ends[~listed].tolist(), strict=True):
+        piece = samples[start:end]
+        total += float(((piece - piece.mean(axis=0, dtype=np.float64)) ** 2).sum())
+    return total
 
 
 def _banded_scatter(samples: Floats, edges_s: Times, min_shot_s: float) -> Floats:
     """[S, W]: cost of the piece that ends before step t + 1 and starts at t + 1 - W + column.
 
-    Infinite where the piece would start before the video or be shorter than the minimum.
+    Infinite where the piece would start before the video or be shorter than the minimum. Scatter
+    needs inner products only: summed over the square of a piece they are its squared sum, so that
+    the number of dimensions counts once, in one matrix product.
     """
     count = len(samples)
     window = min(WINDOW_STEPS, count)
@@ -178,16 +187,17 @@ def _banded_scatter(samples: Floats, edges_s: Times, min_shot_s: float) -> Float
         stop = min(first + BLOCK_STEPS, count)
         base = first + 1 - window  # the start that column 0 of the block's first row means
         low = max(0, base)
-        values = samples[low:stop].astype(np.float64)
-        sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-        squares = np.append(0.0, np.cumsum((values * values).sum(axis=1)))
+        inner = (samples[low:stop] @ samples[low:stop].T).astype(np.float64)
+        squares = np.append(0.0, np.cumsum(np.diagonal(inner)))
+        sums = np.zeros((len(inner) + 1, len(inner) + 1))
+        sums[1:, 1:] = inner.cumsum(axis=0).cumsum(axis=1)
+        own = np.diagonal(sums)
         ends, starts = np.arange(first + 1, stop + 1), np.arange(low, stop)
-        own = (sums * sums).sum(axis=1)
         length = ends[:, None] - starts[None, :]
         inside = (length > 0) & (
             edges_s[ends][:, None] - edges_s[starts][None, :] >= min_shot_s - 1e-6
         )
-        norm = own[ends - low][:, None] + own[starts - low] - 2 * sums[ends - low] @ sums[:-1].T
+        norm = own[ends - low][:, None] + own[starts - low] - 2 * sums[ends - low, :-1]
         scatter = (
             squares[ends - low][:, None] - squares[starts - low] - norm / np.maximum(length, 1)
         )

@@ -124,9 +124,9 @@ def test_the_scenes_that_match_are_the_moments(store: IndexStore) -> None:
 def test_a_moment_means_less_among_many(store: IndexStore) -> None:
     best = find(store, SearchRequest("dog")).moments[0]
     # Five pictures of which no two are alike: dog, cat, tree, both, boat.
-    assert best.score == pytest.approx(float(Reader().probability(np.array([1.0]))[0]), abs=0.01)
+    assert best.score == pytest.approx(float(Reader().probability(np.array([1.0]))[0]), abs=0.002)
     wanted = float(Reader().probability(np.array([1.0]), 5)[0])
-    assert best.probability == pytest.approx(wanted, abs=0.01)
+    assert best.probability == pytest.approx(wanted, abs=0.002)
 
 
 def test_nothing_matches_is_said_and_the_closest_are_below(store: IndexStore) -> None:

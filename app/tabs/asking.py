@@ -128,7 +128,7 @@ def command_line(video: OpenedVideo, request: SearchRequest) -> str:
         words += [name, "--image", "picture.jpg", *options]
     elif request.at_s is not None:
         words += [name, "--like", f"{request.at_s:g}", *options]
-    elif query.startswith("-"):  # else it would be read as an option
+    elif name.startswith("-") or query.startswith("-"):  # else they would be read as options
         words += [*options, "--", name, query]
     else:
         words += [name, query, *options]

@@ -111,7 +111,9 @@ class SearchTab:
 
     def _build_folds(self) -> None:
         with (
-            gr.Accordion("Search by a picture", open=False, elem_classes="fs-fold"),
+            gr.Accordion(
+                "Search by a picture", open=False, elem_id="picture-fold", elem_classes="fs-fold"
+            ),
             gr.Row(elem_id="picture-row", equal_height=True),
         ):
             self._file = gr.File(
@@ -156,6 +158,8 @@ class SearchTab:
             fn=None, outputs=self._query, js="() => window.framescry.asked('q')",
             api_visibility="private",
         )  # fmt: skip
+        for option in (self._top, self._fps):
+            option.change(**in_browser("emit('options')"))
         saving = self._files.connect([self._cards, self._below], limits)
         return [asking, working, *saving]
 

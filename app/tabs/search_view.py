@@ -73,7 +73,7 @@ def _answered_in(found: Found) -> str:
     took_s = found.result.timing.total_s
     took = f"{1000 * took_s:.0f} ms" if took_s < 1 else f"{took_s:.1f} s"
     model = found.result.model
-    return f"{took} · {model.name}, {(model.hash or 'no weights')[:12]}"
+    return f"{took} · {model.name} {(model.hash or 'without weights')[:8]}"
 
 
 def read_through(found: Found) -> str:

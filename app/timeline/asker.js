@@ -37,10 +37,13 @@ fs.on("like", (t) => {
 });
 fs.on("again", (name) => ask({kind: "kept", text: name}));
 fs.on("picture", () => ask({kind: "picture"}));
+const enter = (tries = 60) => { // the tab is shown some frames after it was opened
+  if (field()?.offsetParent) field().select();
+  else if (tries) requestAnimationFrame(() => enter(tries - 1));
+};
 fs.on("find", () => {
   fs.openTab("search");
-  field()?.focus();
-  field()?.select();
+  enter();
 });
 
 /* -- what came of it --------------------------------------------------------------------------- */
@@ -54,23 +57,40 @@ fs.on("answer", (answer) => {
     trigger("work");
   }
 });
-/* What was typed while a video was being read is answered when it has been. */
+/* What was asked while a video was being read is answered when it has been; nothing else starts
+   work that nobody pressed a button for. */
+const again = () => ask({...last, typed: true});
 fs.on("status", (status) => {
-  if (status?.state === "done" && last && waits) trigger("ask");
+  if (status?.state === "done" && last && waits) again();
+  if (status?.state === "stopped" || status?.state === "failed") waits = false;
+});
+fs.on("options", () => {
+  clearTimeout(pause);
+  if (last) pause = setTimeout(again, PAUSE_MS);
 });
 
 /* -- a picture that is pasted ------------------------------------------------------------------- */
 
-document.addEventListener("paste", (event) => {
-  const picture = [...(event.clipboardData?.files ?? [])].find((file) =>
-    file.type.startsWith("image/"));
+const drop = (picture) => {
   const input = document.querySelector("#picture input[type=file]");
-  if (!picture || !input || !field()?.offsetParent) return;
-  event.preventDefault();
+  if (!input) { // it is made when the fold is opened
+    const fold = document.querySelector("#picture-fold button");
+    if (!fold) return;
+    if (!fold.classList.contains("open")) fold.click();
+    requestAnimationFrame(() => drop(picture));
+    return;
+  }
   const files = new DataTransfer();
   files.items.add(picture);
   input.files = files.files;
   input.dispatchEvent(new Event("change", {bubbles: true}));
+};
+document.addEventListener("paste", (event) => {
+  const picture = [...(event.clipboardData?.files ?? [])].find((file) =>
+    file.type.startsWith("image/"));
+  if (!picture || !field()?.offsetParent) return;
+  event.preventDefault();
+  drop(picture);
 });
 
 /* -- the address ---------------------------------------------------------------------------------- */

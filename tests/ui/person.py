@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Download, Page, Request
+from playwright.sync_api import ConsoleMessage, Download, Locator, Page, Request
 
 PATIENCE_MS = 20_000
 # A seek plays on, so the clock has moved a little by the time it is read.
@@ -50,9 +50,25 @@ class Person:
         self.page.click("#run-summarize")
         self.wait_until_done()
 
-    def download(self, kind: str) -> Download:
+    def open_example(self, name: str) -> None:
+        self.page.click(f"#examples button:has-text('{name}')")
+        self.wait_for_video(f"{name.lower()}.mp4")
+
+    def open_tab(self, name: str) -> None:
+        self.page.click(f"[role=tab][data-tab-id={name}]")
+        self.page.wait_for_selector(f"[role=tab][data-tab-id={name}][aria-selected=true]")
+
+    def type_query(self, words: str) -> None:
+        self.page.fill("#query input", words)
+
+    def search(self, words: str) -> None:
+        self.type_query(words)
+        self.page.press("#query input", "Enter")
+        self.wait_for_answer(f"'{words}'")
+
+    def download(self, kind: str, tab: str = "summarize") -> Download:
         with self.page.expect_download() as waiting:
-            self.page.click(f"#summarize-downloads [data-kind={kind}]")
+            self.page.click(f"#{tab}-downloads [data-kind={kind}]")
         return waiting.value
 
     # -- seeing ------------------------------------------------------------------------------------
@@ -73,6 +89,23 @@ class Person:
         """Until the summary is complete and its files are there."""
         self.wait_for_state("done")
         self.page.wait_for_selector("#summarize-downloads [data-kind=plot]")
+
+    def wait_for_answer(self, part: str) -> None:
+        """Until the whole video has been searched and the answer has these words in it."""
+        self.page.wait_for_function(
+            """part => { const said = document.querySelector('#search-answer p')?.textContent;
+                return said?.includes(part) && !said.includes('so far') }""",
+            arg=part,
+        )
+
+    @property
+    def answer(self) -> str:
+        return self.page.inner_text("#search-answer p")
+
+    @property
+    def found(self) -> Locator:
+        """The cards of the search that can be seen, the best first."""
+        return self.page.locator("#search-cards .fs-card:visible, #search-below .fs-card:visible")
 
     @property
     def now_s(self) -> float:

@@ -11,6 +11,7 @@ import av
 import pytest
 
 from app.cli import main
+from models.summary_methods import METHODS
 from tests.real_media import gradio_media, shared_media, shared_video
 
 
@@ -86,7 +87,7 @@ def test_a_second_question_decodes_nothing(tmp_path: Path) -> None:
 
 def test_the_same_question_gets_the_same_answer(tmp_path: Path) -> None:
     video = gradio_media("a.mp4")
-    for method in ("key_shots", "kmeans", "ssd_anchor", "ssd_previous"):
+    for method in METHODS:
         first, second = (summary(video, tmp_path / f"{n}.json", "--method", method) for n in (1, 2))
         assert {**first, "timing": None} == {**second, "timing": None}
 

@@ -77,9 +77,10 @@ class LibraryService:
         return self._library.entries(space_of(self._model), limit=LISTED)
 
     def warm_up(self) -> None:
-        """So that the first search does not wait for imports."""
+        """So that the first search does not wait for imports and the model."""
         if self.is_on:
             self._background.put(warm_up)
+            self._background.put(lambda: registry.load(DEFAULT_SEARCHER))
 
     # -- keeping -------------------------------------------------------------------------------
 

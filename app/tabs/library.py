@@ -29,10 +29,9 @@ EMPTY = """
 <svg viewBox="0 0 240 84" aria-hidden="true" class="fs-empty-library">
 <rect x="20" y="8" width="40" height="26" rx="4"/><rect x="66" y="8" width="40" height="26" rx="4"/>
 <rect x="112" y="8" width="40" height="26" rx="4" class="fs-empty-found"/>
-<rect x="20" y="46" width="40" height="26" rx="4"/>
-<rect x="88" y="46" width="40" height="26" rx="4" class="fs-empty-found"/>
-<rect x="134" y="46" width="40" height="26" rx="4"/>
-<rect x="180" y="46" width="40" height="26" rx="4"/></svg>
+<rect x="158" y="8" width="40" height="26" rx="4"/>
+<rect x="20" y="46" width="40" height="26" rx="4" class="fs-empty-found"/>
+<rect x="66" y="46" width="40" height="26" rx="4"/></svg>
 <p>Search every video you opened here, and jump to the moment in the right one.</p>
 </div>"""
 
@@ -83,11 +82,14 @@ class LibraryTab:
         self._hits = component("hits", elem_id="library-hits")
         self._below = component("hits", elem_id="library-below")
         self._command = component("command", elem_id="library-command")
-        with gr.Accordion("Videos", open=False, elem_classes="fs-fold", elem_id="library-videos"):
-            self._held = gr.Markdown(elem_id="library-facts")
+        self._videos = gr.Accordion(
+            "Videos in the library", open=False, elem_classes="fs-fold", elem_id="library-videos"
+        )
+        with self._videos:
+            self._outdated = component("note", elem_id="library-outdated")
             with gr.Row(equal_height=True):
                 self._chosen = gr.Dropdown(
-                    [], value=None, label="In the library", elem_id="library-chosen", scale=3
+                    [], value=None, label="A video", elem_id="library-chosen", scale=3
                 )
                 self._remove = gr.Button(
                     "Take out", elem_id="library-remove", scale=0, min_width=110
@@ -97,7 +99,7 @@ class LibraryTab:
         """Listens to the tab; returns the events that Cancel ends."""
         # Never behind long work.
         quick = {**QUIET, "concurrency_limit": 4, "concurrency_id": "quick-library"}
-        listed = [self._held, self._chosen, self._note]
+        listed = [self._videos, self._outdated, self._chosen, self._note]
         self.tab.select(said_plainly(self._list, self._on_failure), None, listed, **quick)
         self._remove.click(
             said_plainly(self._take_out, self._on_failure), self._chosen, listed, **quick
@@ -150,9 +152,11 @@ class LibraryTab:
 
     def _listed(self) -> Updates:
         entries = self._services.library.entries()
+        facts = self._services.library.facts()
         choices = [(_listed_as(entry), entry.content_hash) for entry in entries]
         return {
-            self._held: facts_line(self._services.library.facts()),
+            self._videos: gr.update(label=facts_line(facts)),
+            self._outdated: problem(outdated_line(facts)),
             self._chosen: gr.update(choices=choices, value=None),
         }
 
@@ -175,13 +179,17 @@ def sentence(result: LibraryResult) -> str:
 
 
 def facts_line(facts: LibraryFacts) -> str:
-    """Numbers only: whatever people call their videos, none of it is read as markup."""
-    held = f"{count_of(facts.videos, 'video')}, {facts.duration_s / 3600:.1f} hours"
+    if not facts.videos:
+        return "No video in the library yet"
+    return f"{count_of(facts.videos, 'video')} in the library, {clock(facts.duration_s)} altogether"
+
+
+def outdated_line(facts: LibraryFacts) -> str:
     if not facts.outdated:
-        return held
+        return ""
     return (
-        f"{held}. {count_of(facts.outdated, 'video')} more were read by another version of the "
-        "model and are not searched: open or index them again."
+        f"{count_of(facts.outdated, 'video')} read by another version of the model cannot be "
+        "searched any more: open or index them again."
     )
 
 

@@ -33,7 +33,7 @@ def quality_in_words(kind: str, metrics: Metrics, config: Metrics) -> Quality:
 
 def _keyframe_scorer(metrics: Metrics, config: Metrics) -> Quality:
     rows = metrics["rows"]
-    trained, human = rows[TRAINED_ROW], rows["human"]
+    trained, human, chance = rows[TRAINED_ROW], rows["human"], rows["random"]
     tau, rho = trained["tau"], trained["rho"]
     count = config["data"]["tvsum_videos"]
     return Quality(
@@ -41,7 +41,8 @@ def _keyframe_scorer(metrics: Metrics, config: Metrics) -> Quality:
         f"TVSum, {count} videos in five folds, {_counted(len(metrics['seeds']), 'seed')}, against "
         f"each of 20 people: tau {_plain(tau['mean'])} ± {_plain(tau['over_folds'])}, "
         f"rho {_plain(rho['mean'])} ± {_plain(rho['over_folds'])}. People among each other: "
-        f"{_plain(human['tau']['mean'])} and {_plain(human['rho']['mean'])}; chance: 0.",
+        f"{_plain(human['tau']['mean'])} and {_plain(human['rho']['mean'])}; "
+        f"chance: {_plain(chance['tau']['mean'])} and {_plain(chance['rho']['mean'])}.",
     )
 
 
@@ -70,7 +71,7 @@ def _backbone(metrics: Metrics, config: Metrics) -> Quality:
     return Quality(
         f"cosine to its teacher {_plain(cosine)}",
         f"Cosine to the teacher's features {_plain(cosine)} on {held_out:,} pictures that it did "
-        f"not see; names the same of 1,000 classes for {metrics['teacher_agreement']:.0%}.",
+        f"not see; names the same of the teacher's 1,001 classes for {metrics['teacher_agreement']:.0%}.",
     )
 
 
@@ -80,7 +81,7 @@ def _counted(count: int, name: str) -> str:
 
 def _plain(value: float) -> str:
     """.18, as papers write it."""
-    return f"{value:.2f}".replace("0.", ".", 1)
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("0.", ".", 1)
 
 
 WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {

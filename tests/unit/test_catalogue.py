@@ -16,6 +16,7 @@ FIGURE = {"mean": 0.1764, "over_folds": 0.0231, "over_seeds": 0.001}
 SCORER = {
     "rows": {
         "local and global": {"tau": FIGURE, "rho": {**FIGURE, "mean": 0.231}},
+        "random": {"tau": {**FIGURE, "mean": -0.0004}, "rho": {**FIGURE, "mean": 0.012}},
         "human": {"tau": {**FIGURE, "mean": 0.181}, "rho": {**FIGURE, "mean": 0.208}},
     },
     "seeds": [0, 1, 2],
@@ -53,7 +54,7 @@ def test_what_is_known_without_loading_it(folder: Path) -> None:
     assert facts.megabytes == pytest.approx(2.0, abs=0.01)
     assert facts.data == "TVSum: 40 videos"
     assert facts.quality.short == "TVSum tau .18"
-    for said in ("five folds", "3 seeds", ".18 ± .02", ".23", "20 people", "chance"):
+    for said in ("five folds", "3 seeds", ".18 ± .02", ".23", "20 people", "chance: .00 and .01"):
         assert said in facts.quality.full
 
 

@@ -67,11 +67,12 @@ def _frame_text(metrics: Metrics, config: Metrics) -> Quality:
 
 def _backbone(metrics: Metrics, config: Metrics) -> Quality:
     cosine = metrics["cosine"]
+    agreement = metrics["teacher_agreement"]
     held_out = config["data"]["held_out"]
     return Quality(
         f"cosine to its teacher {_plain(cosine)}",
         f"Cosine to the teacher's features {_plain(cosine)} on {held_out:,} pictures that it did "
-        f"not see; names the same of the teacher's 1,001 classes for {metrics['teacher_agreement']:.0%}.",
+        f"not see; names the same of the teacher's 1,001 classes for {agreement:.0%}.",
     )
 
 

@@ -28,6 +28,7 @@ from app.library_entries import (
 )
 from app.locks import brief_lock, long_lock
 from app.moment_table import (
+    EXACT_PICKED_ROWS,
     EXACT_ROWS,
     LibraryDamagedError,
     LibraryError,
@@ -131,14 +132,15 @@ class Library:
 
         Exact where there are few enough to compare with each.
         """
-        few = sum(entry.moments for entry in entries) <= EXACT_ROWS
+        rows = sum(entry.moments for entry in entries)
+        few = rows <= (EXACT_ROWS if all_ else EXACT_PICKED_ROWS)
         numbers = None if all_ else [entry.number for entry in entries]
         with self._sound():
             try:
-                return self._table(space).nearest(vector, count, numbers, exact=few)
+                return self.table(space).nearest(vector, count, numbers, exact=few)
             except LibraryDamagedError:  # or it was tidied up under our hands
                 self._tables.pop(space.table, None)
-                return self._table(space).nearest(vector, count, numbers, exact=few)
+                return self.table(space).nearest(vector, count, numbers, exact=few)
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -162,7 +164,7 @@ class Library:
                         path_text(entry.path), _ADDING,
                     ),
                 ).lastrowid  # fmt: skip
-            self._table(space).add(int(number or 0), moments)
+            self.table(space).add(int(number or 0), moments)
             with database:
                 database.execute("UPDATE videos SET state = ? WHERE id = ?", (_WHOLE, number))
                 database.execute(
@@ -200,7 +202,7 @@ class Library:
             if not self._file.exists():
                 return
             with long_lock(self._locks / "library.tending.lock", stop):
-                table = self._table(space)
+                table = self.table(space)
                 videos, known, tended, indexed = self._how_tended(space, table)
                 if only_if_due and videos < tended + TEND_EVERY:
                     return
@@ -250,7 +252,7 @@ class Library:
         ).fetchall()
         for number, model, model_hash in undone:
             space = Space(model, model_hash)
-            table = self._table(space)
+            table = self.table(space)
             table.remove(number)
             with database:
                 database.execute("DELETE FROM videos WHERE id = ?", (number,))
@@ -267,7 +269,8 @@ class Library:
     def _file(self) -> Path:
         return self._root / "videos.sqlite"
 
-    def _table(self, space: Space) -> MomentTable:
+    def table(self, space: Space) -> MomentTable:
+        """The moments themselves, whatever is said of their videos."""
         return self._tables.setdefault(space.table, MomentTable(self._root, space.table))
 
     @contextmanager

@@ -1,6 +1,7 @@
 """One query over every video: the right one opens, at the right time."""
 
 import time
+from pathlib import Path
 
 from tests.ui.conftest import NewPerson
 from tests.ui.person import Person, eventually
@@ -75,8 +76,11 @@ def test_filters_and_what_is_typed_wrong(person: Person) -> None:
     page.wait_for_selector("#library-note:has-text('Describe what to find')")
 
 
-def test_a_video_can_be_taken_out(person: Person, new_person: NewPerson) -> None:
-    name = read_example(person, "Cuts")
+def test_a_video_can_be_taken_out(person: Person, new_person: NewPerson, video: Path) -> None:
+    """It stays out as long as the server runs: one that no other test here asks for."""
+    person.open(video)
+    person.summarize()
+    name = video.name
     other = new_person("?tab=library")
     page = other.page
     page.wait_for_selector("#library-query input")

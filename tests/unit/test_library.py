@@ -206,7 +206,7 @@ def test_many_moments_get_an_index_that_finds_them(
     for letter, seed in zip("abcd", range(4), strict=True):
         library.add(SPACE, entry(letter, letter), moments(500, seed, dim=256))
     library.tend(SPACE)
-    table = library._table(SPACE)
+    table = library.table(SPACE)
     assert table.has_index()
     library.add(SPACE, entry("e", "e"), moments(500, 9, dim=256))  # not in the index yet
     entries = library.entries(SPACE)

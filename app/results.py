@@ -180,6 +180,12 @@ class SearchResult:
     curve: tuple[ScoredFrame, ...]
     confident: bool  # whether the best moment is more likely to match than not
     timing: Performance
+    top: int = 12  # moments asked for
+
+    @property
+    def best(self) -> tuple[Moment, ...]:
+        """As many as were asked for, however sure."""
+        return (*self.moments, *self.below)[: self.top]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -197,8 +203,7 @@ class SearchResult:
                 "depth": self.sampling.depth,
             },
             "confident": self.confident,
-            "moments": [moment.to_json() for moment in self.moments],
-            "below": [moment.to_json() for moment in self.below],
+            "moments": [moment.to_json() for moment in self.best],
             "curve": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.curve],
             "timing": self.timing.to_json(),
         }

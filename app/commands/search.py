@@ -65,7 +65,7 @@ def search_command(options: argparse.Namespace, services: Services) -> None:
 
 
 def _cut_best(result: SearchResult, target: Path, services: Services) -> None:
-    best = next(iter(result.moments or result.below), None)
+    best = next(iter(result.best), None)
     if best is None:
         raise RequestError("Nothing was found that could be cut; search for something else.")
     move_to(run_shown(services.export_moment(result.video, best.span)), target)

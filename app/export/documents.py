@@ -73,10 +73,7 @@ def _keyframe_rows(result: SummaryResult) -> Iterator[list[str | int]]:
 def _moment_rows(result: SearchResult) -> Iterator[list[str | int]]:
     """Those under the cut come after the others and say so."""
     query, name = no_formula(printable(result.query)), no_formula(one_line(result.video.name))
-    sure = [(moment, "yes") for moment in result.moments]
-    for number, (moment, confident) in enumerate(
-        sure + [(moment, "no") for moment in result.below], start=1
-    ):
+    for number, moment in enumerate(result.best, start=1):
         yield [
             number,
             f"{moment.time_s:.3f}",
@@ -85,7 +82,7 @@ def _moment_rows(result: SearchResult) -> Iterator[list[str | int]]:
             f"{moment.end_s:.3f}",
             f"{moment.score:.4f}",
             f"{moment.probability:.4f}",
-            confident,
+            "yes" if number <= len(result.moments) else "no",
             query,
             name,
         ]

@@ -151,10 +151,11 @@ def _result_of(
         query=request.title,
         sampling=Sampling(request.fps, len(frames), step.depth),
         moments=tuple(found[:cut]),
-        below=tuple(found[cut : cut + (BELOW_AT_MOST if cut else request.top)]),
+        below=tuple(found[cut : max(cut + BELOW_AT_MOST, request.top)]),
         curve=tuple(map(ScoredFrame, frames.times_s.tolist(), scores.tolist())),
         confident=cut > 0,
         timing=meter.reading(),
+        top=request.top,
     )
 
 

@@ -72,8 +72,8 @@ def test_the_json_is_as_promised_and_the_curve_has_every_sampled_frame(tmp_path:
     assert found["model"]["name"] == "compact" and len(found["model"]["hash"]) == 64
     assert [point["time_s"] for point in found["curve"]] == times
     assert all(0 <= point["score"] <= 1 for point in found["curve"])
-    assert found["confident"] is bool(found["moments"]) and len(found["moments"]) <= 3
-    listed = found["moments"] + found["below"]
+    listed = found["moments"]
+    assert found["confident"] is (listed[0]["probability"] >= 0.5) and len(listed) <= 3
     end_s = found["video"]["start_s"] + found["video"]["duration_s"]
     assert listed
     for moment in listed:
@@ -133,9 +133,9 @@ def test_every_file_is_written_and_the_cut_has_its_sound(tmp_path: Path) -> None
     assert found["query"] == "a globe -cat", "the words need no quotes and may come last"
     with (tmp_path / "s.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(found["moments"]) + len(found["below"])
+    assert len(rows) == len(found["moments"])
     assert (tmp_path / "s.vtt").read_text().startswith("WEBVTT")
-    best = (found["moments"] or found["below"])[0]
+    best = found["moments"][0]
     with av.open(str(tmp_path / "new folder" / "best.mp4")) as cut:
         assert {stream.codec_context.name for stream in cut.streams} == {"h264", "aac"}
         assert cut.duration is not None
@@ -159,7 +159,7 @@ def test_odd_videos_have_moments_that_can_be_cut(
 ) -> None:
     path = cached_kind(kind)
     found = searched(path, tmp_path / "s.json", "a picture", "--cut", tmp_path / "cut.mp4")
-    for moment in found["moments"] + found["below"]:
+    for moment in found["moments"]:
         assert moment["end_s"] > moment["start_s"] >= found["video"]["start_s"]
     assert (tmp_path / "cut.mp4").stat().st_size > 500
 

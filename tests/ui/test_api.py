@@ -36,7 +36,7 @@ def test_search(client: Client, video: Path) -> None:
     )
     assert found["query"] == "a person talking"
     assert found["confident"] in (True, False)
-    assert found["moments"] or found["below"]
+    assert 1 <= len(found["moments"]) <= 2
     like = client.predict(video=handle_file(video), at_s=1.0, api_name="/search")
     assert like["moments"][0]["start_s"] <= 1.0 <= like["moments"][0]["end_s"]
 

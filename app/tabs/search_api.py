@@ -26,8 +26,9 @@ def offer_search(services: Services, limits: dict[str, Any]) -> None:
         """Finds the moments of a video that match words, or that look like one of its moments.
 
         At the end it returns: video, model, query, confident (whether anything matches), moments
-        [{time_s, start_s, end_s, score, probability}], the best first, curve [{time_s, score}] and timing; times are seconds. While it runs it yields
-        {"progress": words, "fraction": share or null}.
+        [{time_s, start_s, end_s, score, probability}], the best first, curve [{time_s, score}] and
+        timing; times are seconds. While it runs it yields {"progress": words, "fraction": share or
+        null}.
 
         Args:
             video: The video file; leave it out when a link is given.

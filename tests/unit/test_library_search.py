@@ -10,6 +10,7 @@ import pytest
 
 from app.index import IndexKey, IndexStore
 from app.library import Library
+from app.moment_table import Moments
 from app.pipelines.library import moments_of, search_library, space_of
 from app.pipelines.requests import LibraryRequest, read_day
 from app.pipelines.searchable import make_searchable
@@ -193,3 +194,14 @@ def test_days() -> None:
     for wrong in ("yesterday", "31.1.2026", "2026-02-30", "0001-01-01", "9999-12-31", "'; --"):
         with pytest.raises(RequestError, match="is no date"):
             read_day(wrong)
+
+
+def test_moments_that_a_killed_process_left_are_not_found(
+    library: Library, store: IndexStore
+) -> None:
+    before = ask(library, store, "dog")
+    orphan = library.table(space_of(MODEL))
+    one = np.array([1.0])
+    orphan.add(999, Moments(one, one - 1, one + 1, direction("dog")[None]))
+    after = ask(library, store, "dog")
+    assert (after.videos, after.below) == (before.videos, before.below)

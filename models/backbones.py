@@ -19,10 +19,13 @@ class BackboneShape:
     architecture: str  # a timm model
     feature_dim: int
     trunk_options: dict[str, Any] | None = None  # given to timm as they are
+    activation_limit: float | None = None  # of every ReLU, where it is shipped
 
     def __post_init__(self) -> None:
         if self.feature_dim < 1:
             raise ValueError(f"feature_dim is at least 1, received {self.feature_dim}")
+        if self.activation_limit is not None and self.activation_limit <= 0:
+            raise ValueError(f"activation_limit is above 0, received {self.activation_limit}")
 
 
 class CompactBackbone(nn.Module):
@@ -79,6 +82,8 @@ class PictureFeatures(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(network).eval()
         fold_batch_norms(self.network)
+        if network.shape.activation_limit is not None:
+            limit_activations(self.network, network.shape.activation_limit)
 
     def forward(self, pixels: Tensor) -> Tensor:
         return cast(Tensor, self.network(as_input(pixels)))
@@ -98,6 +103,19 @@ def fold_batch_norms(module: nn.Module) -> None:
         else:
             fold_batch_norms(child)
         before = (name, child) if isinstance(child, nn.Conv2d) else None
+
+
+def limit_activations(module: nn.Module, limit: float) -> None:
+    """In place: no ReLU gives more than the limit.
+
+    A channel that was silent in training has next to no variance, so that its batch norm makes
+    hundreds of the first picture that wakes it, and everything after drowns in that.
+    """
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.ReLU):
+            setattr(module, name, nn.Hardtanh(0.0, limit))
+        else:
+            limit_activations(child, limit)
 
 
 def build_network(checkpoint: Checkpoint) -> PictureFeatures:

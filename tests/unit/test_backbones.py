@@ -1,5 +1,6 @@
 """Backbones are rebuilt from their folder, and say what is wrong with one they cannot use."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -80,6 +81,23 @@ def test_folding_batch_norms_changes_no_feature() -> None:
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     wanted = network(as_input(pixels))
     assert torch.allclose(folded(pixels), wanted, atol=1e-4 * float(wanted.abs().max()))
+
+
+@torch.inference_mode()
+def test_a_channel_that_wakes_up_does_not_drown_the_others() -> None:
+    torch.manual_seed(1)
+    network = CompactBackbone(dataclasses.replace(SMALL, activation_limit=10.0)).eval()
+    pixels = torch.randint(0, 255, (2, SIDE_PX, SIDE_PX, 3), dtype=torch.uint8)
+    calm = PictureFeatures(network)(pixels)
+    first = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    assert first.running_var is not None
+    assert first.weight is not None
+    first.running_var[0] = 0.0
+    first.weight[0] = 100.0
+    unlimited = PictureFeatures(CompactBackbone(SMALL))
+    unlimited.network.load_state_dict(PictureFeatures(network).network.state_dict())
+    assert PictureFeatures(network)(pixels).norm() < 30 * calm.norm()
+    assert unlimited(pixels).norm() > 300 * calm.norm()
 
 
 def test_squashing_keeps_both_sides_of_a_wide_picture() -> None:

@@ -99,11 +99,11 @@ def _write_exports(options: argparse.Namespace, services: Services, result: Summ
     for kind in ("csv", "vtt", "edl", "fcpxml", "plot"):
         target: Path | None = getattr(options, kind)
         if target is not None:
-            move_to(services.export(kind, result), target)
+            move_to(services.files.write(kind, result), target)
     if options.frames_dir is not None:
-        run_shown(services.write_frames(result, options.frames_dir))
+        run_shown(services.files.write_frames(result, options.frames_dir))
     if options.cut is not None:
-        move_to(run_shown(services.export_slow("cut", result)), options.cut)
+        move_to(run_shown(services.files.write_slowly("cut", result)), options.cut)
 
 
 def _video(options: argparse.Namespace, services: Services) -> VideoInfo:

@@ -1,33 +1,26 @@
 """What the page, the command line and the API can do. The one place where models meet pipelines."""
 
 import json
-import secrets
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from app.files import ResultFiles
 from app.index import IndexKey, IndexStore
 from app.library_service import LibraryService
 from app.performance import Meter
 from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest, SummaryRequest
 from app.pipelines.searchable import Searchables
 from app.progress import Done, Progress, Report, Stop, run_reporting
-from app.results import SearchResult, SummaryResult
-from app.scratch import private_folder
 from app.settings import Settings
-from app.sources.names import file_stem
 from app.sources.store import MediaStore, StoredVideo
-from app.wording import clock
 from models import registry
 from models.catalogue import ModelFacts, all_model_facts, model_facts
 from models.errors import CheckpointError, RequestError, VideoOpenError
 from models.summary_methods import METHODS
-from models.types import Shot, VideoInfo
+from models.types import VideoInfo
 
 if TYPE_CHECKING:
     from app.pipelines.search import SearchStep
@@ -35,18 +28,6 @@ if TYPE_CHECKING:
 
     Step = TypeVar("Step", SearchStep, SummaryStep)
 
-EXPORT_ENDINGS = {
-    "json": ".json",
-    "csv": ".csv",
-    "vtt": ".chapters.vtt",
-    "edl": ".edl",
-    "fcpxml": ".fcpxml",
-    "plot": ".importance.png",
-    "sheet": ".moments.jpg",
-    "zip": ".keyframes.zip",
-    "cut": ".cut.mp4",
-}
-SEARCH_ENDINGS = {"json": ".search.json", "csv": ".search.csv", "vtt": ".search.vtt"}
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "assets" / "examples"
 
 
@@ -81,6 +62,7 @@ class Services:
         self.media = MediaStore(settings)
         self.indexes = IndexStore(settings.index_dir, settings.index_cache_mb * 2**20)
         self.searchables = Searchables()
+        self.files = ResultFiles(settings)
         self.library = LibraryService(
             settings, self.media, self.indexes, self.searchables, _quality
         )
@@ -264,85 +246,8 @@ class Services:
         """What is known of every model; none is loaded."""
         return all_model_facts()
 
-    # -- writing -------------------------------------------------------------------------------
-
-    def export(self, kind: str, result: SummaryResult | SearchResult) -> Path:
-        """Writes one of the small files, for download; of a search json, csv and vtt."""
-        endings = SEARCH_ENDINGS if isinstance(result, SearchResult) else EXPORT_ENDINGS
-        return _writer(kind)(result, self._export_file(result.video, endings[kind]))
-
-    def export_moment(self, video: VideoInfo, span: Shot) -> Iterator[Progress | Done[Path]]:
-        """The span as a video of its own, with its sound."""
-
-        def work(report: Report, stop: Stop) -> Path:
-            from app.export.cut import cut
-
-            at = clock(span.start_s).replace(":", "-")
-            target = self._export_file(video, f".{at}.mp4")
-            return cut(video, [span], target, report=report, stop=stop)
-
-        return run_reporting(work)
-
-    def export_slow(self, kind: str, result: SummaryResult) -> Iterator[Progress | Done[Path]]:
-        """Writes one of the files that go back to the video: the keyframes' `zip`, or the `cut`."""
-
-        def work(report: Report, stop: Stop) -> Path:
-            target = self._export_file(result.video, EXPORT_ENDINGS[kind])
-            if kind == "zip":
-                from app.export.pictures import write_zip
-
-                return write_zip(result, target, report=report, stop=stop)
-            from app.export.cut import cut
-
-            spans = [shot.span for shot in result.shots if shot.chosen]
-            return cut(result.video, spans, target, report=report, stop=stop)
-
-        return run_reporting(work)
-
-    def write_frames(self, result: SummaryResult, folder: Path) -> Iterator[Progress | Done[Path]]:
-        """The keyframes at the size of the video, as files in `folder`."""
-
-        def work(report: Report, stop: Stop) -> Path:
-            from app.export.pictures import write_folder
-
-            return write_folder(result, folder, report=report, stop=stop)
-
-        return run_reporting(work)
-
-    def _export_file(self, video: VideoInfo, ending: str) -> Path:
-        """A new folder each time: whoever does not know its name cannot ask for the file."""
-        _drop_older(self.settings.export_dir, self.settings.file_age_s)
-        folder = self.settings.export_dir / secrets.token_hex(16)
-        private_folder(folder)
-        return folder / f"{file_stem(video.name)}{ending}"
-
 
 @cache
 def _quality(name: str) -> str:
     """What was measured of a model that is loaded: as it, read once."""
     return model_facts(registry.MODELS[name]).quality.short
-
-
-def _drop_older(folder: Path, age_s: float) -> None:
-    """Removes downloads that were written longer ago than they are kept."""
-    for old in folder.glob("*"):
-        with suppress(FileNotFoundError):  # another request removed it
-            if time.time() - old.stat().st_mtime > age_s:
-                shutil.rmtree(old, ignore_errors=True)
-
-
-def _writer(kind: str) -> Callable[[Any, Path], Path]:
-    """Imported when asked for: drawing alone takes longer to import than the page to answer."""
-    if kind in ("plot", "sheet"):
-        from app import render
-
-        return render.save_plot if kind == "plot" else render.contact_sheet
-    from app.export import documents, editing
-
-    return {
-        "json": documents.write_json,
-        "csv": documents.write_csv,
-        "vtt": documents.write_vtt,
-        "edl": editing.write_edl,
-        "fcpxml": editing.write_fcpxml,
-    }[kind]

@@ -58,7 +58,7 @@ def search_command(options: argparse.Namespace, services: Services) -> None:
     for kind in ("csv", "vtt"):
         target: Path | None = getattr(options, kind)
         if target is not None:
-            move_to(services.export(kind, result), target)
+            move_to(services.files.write(kind, result), target)
     if options.cut is not None:
         _cut_best(result, options.cut, services)
     say(in_words(result))
@@ -68,7 +68,7 @@ def _cut_best(result: SearchResult, target: Path, services: Services) -> None:
     best = next(iter(result.best), None)
     if best is None:
         raise RequestError("Nothing was found that could be cut; search for something else.")
-    move_to(run_shown(services.export_moment(result.video, best.span)), target)
+    move_to(run_shown(services.files.write_moment(result.video, best.span)), target)
 
 
 def in_words(result: SearchResult) -> str:

@@ -74,7 +74,7 @@ class SearchFiles:
         kind = str(event.kind)
         if found is None or kind not in {name for name, *_ in KINDS}:
             return
-        path = self._services.export(kind, found.result)
+        path = self._services.files.write(kind, found.result)
         yield {self._links: {"items": list(with_file(links["items"], kind, path))}}
 
     def _save(
@@ -85,7 +85,7 @@ class SearchFiles:
             yield self._on_failure(GONE)
             return
         yield {self._note: None}
-        steps = self._services.export_moment(found.result.video, moment.span)
+        steps = self._services.files.write_moment(found.result.video, moment.span)
         path = yield from followed(steps, self._stage.status)
         if path is not None:
             made = {"span": span_key(moment.span), "path": str(path), "name": path.name}

@@ -77,7 +77,7 @@ class SummaryFiles:
         }
 
     def _written(self, kind: str, label: str, text: str, result: SummaryResult) -> dict[str, str]:
-        path = self._services.export(kind, result)
+        path = self._services.files.write(kind, result)
         return {"kind": kind, "label": label, "help": text, "path": str(path), "name": path.name}
 
     def _build_slow(
@@ -86,7 +86,9 @@ class SummaryFiles:
         kind = str(event.kind)
         if result is None or kind not in {name for name, *_ in SLOW}:
             return
-        path = yield from followed(self._services.export_slow(kind, result), self._stage.status)
+        path = yield from followed(
+            self._services.files.write_slowly(kind, result), self._stage.status
+        )
         if path is not None:
             yield {
                 self._links: {"items": list(with_file(links["items"], kind, path))},

@@ -147,10 +147,10 @@ def test_the_name_of_an_exported_moment_says_where_it_begins(services: Services)
     (step,) = services.search(video, SearchRequest(at_s=video.end_s))
     assert step.result is not None
     span = step.result.moments[0].span
-    made = [s for s in services.export_moment(video, span) if isinstance(s, Done)][0].value
+    made = [s for s in services.files.write_moment(video, span) if isinstance(s, Done)][0].value
     assert made.suffix == ".mp4" and made.name.startswith("world.") and made.stat().st_size > 1000
     for kind in ("json", "csv", "vtt"):
-        assert services.export(kind, step.result).stat().st_size > 20
+        assert services.files.write(kind, step.result).stat().st_size > 20
 
 
 @pytest.mark.parametrize("kind", ["one_frame.mp4", "no_length.mkv", "late_start.mkv"])

@@ -1,0 +1,112 @@
+"""Results as files to take along: each in a folder that only who asked for it knows."""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.progress import Done, Progress, Report, Stop, run_reporting
+from app.results import SearchResult, SummaryResult
+from app.scratch import private_folder
+from app.settings import Settings
+from app.sources.names import file_stem
+from app.wording import clock
+from models.types import Shot, VideoInfo
+
+EXPORT_ENDINGS = {
+    "json": ".json",
+    "csv": ".csv",
+    "vtt": ".chapters.vtt",
+    "edl": ".edl",
+    "fcpxml": ".fcpxml",
+    "plot": ".importance.png",
+    "sheet": ".moments.jpg",
+    "zip": ".keyframes.zip",
+    "cut": ".cut.mp4",
+}
+SEARCH_ENDINGS = {"json": ".search.json", "csv": ".search.csv", "vtt": ".search.vtt"}
+
+
+class ResultFiles:
+    """Writes them, and removes those that were written longer ago than files are kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def write(self, kind: str, result: SummaryResult | SearchResult) -> Path:
+        """Writes one of the small files, for download; of a search json, csv and vtt."""
+        endings = SEARCH_ENDINGS if isinstance(result, SearchResult) else EXPORT_ENDINGS
+        return _writer(kind)(result, self._new_file(result.video, endings[kind]))
+
+    def write_moment(self, video: VideoInfo, span: Shot) -> Iterator[Progress | Done[Path]]:
+        """The span as a video of its own, with its sound."""
+
+        def work(report: Report, stop: Stop) -> Path:
+            from app.export.cut import cut
+
+            at = clock(span.start_s).replace(":", "-")
+            target = self._new_file(video, f".{at}.mp4")
+            return cut(video, [span], target, report=report, stop=stop)
+
+        return run_reporting(work)
+
+    def write_slowly(self, kind: str, result: SummaryResult) -> Iterator[Progress | Done[Path]]:
+        """Writes one of the files that go back to the video: the keyframes' `zip`, or the `cut`."""
+
+        def work(report: Report, stop: Stop) -> Path:
+            target = self._new_file(result.video, EXPORT_ENDINGS[kind])
+            if kind == "zip":
+                from app.export.pictures import write_zip
+
+                return write_zip(result, target, report=report, stop=stop)
+            from app.export.cut import cut
+
+            spans = [shot.span for shot in result.shots if shot.chosen]
+            return cut(result.video, spans, target, report=report, stop=stop)
+
+        return run_reporting(work)
+
+    def write_frames(self, result: SummaryResult, folder: Path) -> Iterator[Progress | Done[Path]]:
+        """The keyframes at the size of the video, as files in `folder`."""
+
+        def work(report: Report, stop: Stop) -> Path:
+            from app.export.pictures import write_folder
+
+            return write_folder(result, folder, report=report, stop=stop)
+
+        return run_reporting(work)
+
+    def _new_file(self, video: VideoInfo, ending: str) -> Path:
+        """A new folder each time: whoever does not know its name cannot ask for the file."""
+        _drop_older(self._settings.export_dir, self._settings.file_age_s)
+        folder = self._settings.export_dir / secrets.token_hex(16)
+        private_folder(folder)
+        return folder / f"{file_stem(video.name)}{ending}"
+
+
+def _drop_older(folder: Path, age_s: float) -> None:
+    """Removes downloads that were written longer ago than they are kept."""
+    for old in folder.glob("*"):
+        with suppress(FileNotFoundError):  # another request removed it
+            if time.time() - old.stat().st_mtime > age_s:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _writer(kind: str) -> Callable[[Any, Path], Path]:
+    """Imported when asked for: drawing alone takes longer to import than the page to answer."""
+    if kind in ("plot", "sheet"):
+        from app import render
+
+        return render.save_plot if kind == "plot" else render.contact_sheet
+    from app.export import documents, editing
+
+    return {
+        "json": documents.write_json,
+        "csv": documents.write_csv,
+        "vtt": documents.write_vtt,
+        "edl": editing.write_edl,
+        "fcpxml": editing.write_fcpxml,
+    }[kind]

@@ -27,7 +27,7 @@ ROWS_A_PARTITION = 4096
 CODE_BITS = 4  # a dimension
 # Of the index: how many of its partitions are read, and how many times as many candidates as are
 # wanted are compared exactly. `python -m benchmarks.library` says what that finds.
-PROBES = 40
+PROBES = 160
 REFINED = 2
 # A reader in another process may still be at an older version.
 KEPT_VERSIONS = timedelta(hours=1)

@@ -4,7 +4,6 @@ OpenVINO answers 400 pictures a second on one core, where LiteRT, made to keep i
 gives 60; their pooled features agree to a cosine of .996, which is the noise of int8.
 """
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.engine import import_openvino
 from models.types import Floats, Pixels
 
 TEACHER_FILE = "tf2_mobilenet_v2_1.0_224_ptq.tflite"
@@ -31,7 +31,7 @@ class Teacher:
     """MobileNetV2 (ImageNet), int8: pooled features, and the map they are pooled from."""
 
     def __init__(self, path: Path) -> None:
-        self._openvino: Any = importlib.import_module("openvino")
+        self._openvino = import_openvino()
         self._core = self._openvino.Core()
         whole = self._core.read_model(path)
         operations = whole.get_ordered_ops()

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.commands.library import add_index, add_library
 from app.commands.models import add_models
 from app.commands.search import add_search
-from app.commands.terminal import move_to, run_shown, say, show, video_and_meter, write_json
+from app.commands.terminal import last_result, move_to, run_shown, say, video_and_meter, write_json
 from app.pipelines.remarks import remarks
 from app.pipelines.requests import (
     DEFAULT_ENCODER,
@@ -81,12 +81,7 @@ def summarize_command(options: argparse.Namespace, services: Services) -> None:
         query=options.query,
     )
     video, meter = video_and_meter(options, services)
-    result = None
-    for step in services.summarize(video, request, meter):
-        show(step.progress)
-        result = step.result or result
-    if result is None:
-        raise UserFacingError("No picture in this video can be decoded; convert it and try again.")
+    result = last_result(services.summarize(video, request, meter))
     write_json(options.json, result.to_json())
     _write_exports(options, services, result)
     times = ", ".join(f"{keyframe.time_s:.2f} s" for keyframe in result.keyframes)

@@ -23,12 +23,18 @@ class ModelUsed:
         known = f"{self.name}, {self.hash[:12] if self.hash else 'no weights'}"
         return f"{known}; {self.quality}" if self.quality else known
 
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "hash": self.hash, "quality": self.quality}
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     fps: float
     frames: int
     depth: str = "full"  # "full", or "first look": the stream's own key frames only
+
+    def to_json(self) -> dict[str, Any]:
+        return {"fps": _plain(self.fps), "frames": self.frames, "depth": self.depth}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class Compared:
     def to_json(self) -> dict[str, Any]:
         return {
             "method": self.method,
-            "model": {"name": self.model.name, "hash": self.model.hash},
+            "model": self.model.to_json(),
             "tau": _plain(self.tau),
             "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
         }
@@ -115,19 +121,11 @@ class SummaryResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "video": video_to_json(self.video),
-            "model": {
-                "name": self.model.name,
-                "hash": self.model.hash,
-                "quality": self.model.quality,
-            },
+            "model": self.model.to_json(),
             "method": self.method,
             "query": self.query,
             "steered": self.steered,
-            "sampling": {
-                "fps": _plain(self.sampling.fps),
-                "frames": self.sampling.frames,
-                "depth": self.sampling.depth,
-            },
+            "sampling": self.sampling.to_json(),
             "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
             "keyframes": [
                 {"time_s": _plain(k.time_s), "score": _plain(k.score), "shot": k.shot}
@@ -191,17 +189,9 @@ class SearchResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "video": video_to_json(self.video),
-            "model": {
-                "name": self.model.name,
-                "hash": self.model.hash,
-                "quality": self.model.quality,
-            },
+            "model": self.model.to_json(),
             "query": self.query,
-            "sampling": {
-                "fps": _plain(self.sampling.fps),
-                "frames": self.sampling.frames,
-                "depth": self.sampling.depth,
-            },
+            "sampling": self.sampling.to_json(),
             "confident": self.confident,
             "moments": [moment.to_json() for moment in self.best],
             "curve": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.curve],
@@ -247,7 +237,7 @@ class LibraryResult:
     def to_json(self) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
-            "model": {"name": self.model.name, "hash": self.model.hash},
+            "model": self.model.to_json(),
             "query": self.query,
             "searched": {
                 "videos": self.searched_videos,

@@ -7,28 +7,65 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.chromium import FLAGS, find
+from tests.ui.person import Person
 
 FOLDER = Path(__file__).parent / "readme"
 SIZE = {"width": 1280, "height": 800}
+QUERIES = ("a lion", "the earth from space")
 
 
-def take(page: Page, url: str, theme: str) -> None:
-    page.goto(f"{url}/?__theme={theme}")
-    page.get_by_role("button", name="Cuts").first.click()
-    page.wait_for_selector("#summarize-cards [data-t]", timeout=60_000)
-    page.wait_for_selector(f"#summarize-plot img.fs-for-{theme}", timeout=60_000)
-    page.locator("#summarize-cards [data-t]").nth(2).click()
+def visitor(browser: Browser, url: str, theme: str) -> Person:
+    person = Person(browser.new_page(viewport=SIZE), url)
+    person.visit(f"/?__theme={theme}")
+    return person
+
+
+def take(person: Person, name: str) -> None:
+    page = person.page
     page.wait_for_timeout(1200)
     page.evaluate("document.querySelector('#player video').pause()")
     page.mouse.move(2, 2)
     page.wait_for_timeout(3500)  # the player's own controls fade
-    path = FOLDER / f"summarize-{theme}.png"
+    path = FOLDER / f"{name}.png"
     page.screenshot(path=str(path))
     with Image.open(path) as picture:  # a third of the size, and no eye tells
         picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def summarize(person: Person) -> None:
+    """With a second method laid over the first."""
+    page = person.page
+    person.open_example("Cuts")
+    person.wait_until_done()
+    page.click("#results >> text=Options")
+    page.click("#summarize-compare input")
+    page.get_by_role("option", name="Key shots").click()
+    person.summarize()
+    page.click("#results >> text=Options")
+    page.locator("#summarize-cards [data-t]").nth(2).click()
+
+
+def search(person: Person) -> None:
+    person.open_example("Tour")
+    person.open_tab("search")
+    for query in QUERIES:
+        person.search(query)
+        person.wait_for_answer(query)
+        if query != QUERIES[-1]:
+            person.page.click("#search-queries >> text=Keep")
+    person.found.first.click()
+
+
+def library(person: Person) -> None:
+    page = person.page
+    person.open_tab("library")
+    page.wait_for_timeout(3000)  # the library takes in in the background what was just read
+    page.fill("#library-query input", "a big cat")
+    page.click("#run-library")
+    page.wait_for_selector("#library-hits .fs-card, #library-below .fs-card")
 
 
 def main() -> None:
@@ -37,7 +74,14 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find(), args=FLAGS)
         for theme in ("light", "dark"):
-            take(browser.new_page(viewport=SIZE), url, theme)
+            person = visitor(browser, url, theme)
+            summarize(person)
+            take(person, f"summarize-{theme}")
+            search(person)
+            take(person, f"search-{theme}")
+            if theme == "light":
+                library(person)
+                take(person, f"library-{theme}")
         browser.close()
 
 

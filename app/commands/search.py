@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from app.commands.terminal import move_to, run_shown, say, show, video_and_meter, write_json
+from app.commands.terminal import last_result, move_to, run_shown, say, video_and_meter, write_json
 from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest
 from app.results import SearchResult
 from app.services import Services
 from app.sources.picture import read_picture
 from app.wording import clock
-from models.errors import RequestError, UserFacingError
+from models.errors import RequestError
 
 SHOWN_MOMENTS = 5
 
@@ -48,12 +48,7 @@ def search_command(options: argparse.Namespace, services: Services) -> None:
         encoder=options.encoder,
     )
     video, meter = video_and_meter(options, services)
-    result = None
-    for step in services.search(video, request, meter):
-        show(step.progress)
-        result = step.result or result
-    if result is None:
-        raise UserFacingError("No picture in this video can be decoded; convert it and try again.")
+    result = last_result(services.search(video, request, meter))
     write_json(options.json, result.to_json())
     for kind in ("csv", "vtt"):
         target: Path | None = getattr(options, kind)

@@ -6,15 +6,26 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from app.performance import Meter
 from app.progress import Done, Progress
 from app.services import Services
-from models.errors import UserFacingError
+from models.errors import UserFacingError, VideoOpenError
 from models.types import VideoInfo
 
 Value = TypeVar("Value")
+Found = TypeVar("Found", covariant=True)
+
+
+class Step(Protocol[Found]):
+    """One report of a summary or a search."""
+
+    @property
+    def progress(self) -> Progress: ...
+    @property
+    def result(self) -> Found | None: ...
+
 
 _width = 0
 
@@ -35,6 +46,23 @@ def run_shown(work: Iterator[Progress | Done[Value]]) -> Value:
             return step.value
         show(step)
     raise UserFacingError("The work ended without a result; try again.")
+
+
+def last_result(steps: Iterator[Step[Value]]) -> Value:
+    """Shows the progress of an answer and returns the last one.
+
+    Raises:
+        VideoOpenError: there was none.
+    """
+    result = None
+    for step in steps:
+        show(step.progress)
+        result = step.result or result
+    if result is None:
+        raise VideoOpenError(
+            "No picture in this video can be decoded; convert it to MP4 and try again."
+        )
+    return result
 
 
 def show(progress: Progress) -> None:

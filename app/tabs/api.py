@@ -1,8 +1,8 @@
 """The summary for programs: gradio_client and MCP call it and the search, and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -12,6 +12,12 @@ from app.services import OpenedVideo, Services
 from app.tabs.failures import said_plainly
 from models.errors import RequestError
 from models.summary_methods import METHODS
+
+if TYPE_CHECKING:
+    from app.pipelines.search import SearchStep
+    from app.pipelines.summarize import SummaryStep
+
+    Step = SearchStep | SummaryStep
 
 
 def offer_summary(services: Services, limits: dict[str, Any]) -> None:
@@ -53,22 +59,10 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
             compare=compare or None,
             query=(query or "").strip() or None,
         )
-        opened: OpenedVideo | None = None
-        for arrival in opening(services, video, link):
-            if isinstance(arrival, Done):
-                opened = arrival.value
-            else:
-                yield said(arrival)
-        if opened is None:
-            return
-        for step in services.summarize(opened.info, request, opened.meter()):
-            if step.complete and step.result is not None:
-                yield step.result.to_json()
-            else:
-                yield said(step.progress)
-
-    def on_failure(text: str) -> dict[str, Any]:
-        return {"progress": text, "fraction": None}
+        yield from answered(
+            opening(services, video, link),
+            lambda opened: services.summarize(opened.info, request, opened.meter()),
+        )
 
     file = gr.File(label="video", visible=False)
     method = gr.Dropdown(list(METHODS), value=DEFAULT_METHOD, label="method", visible=False)
@@ -88,6 +82,29 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
     )
 
 
+def answered(
+    arrivals: Iterator[Progress | Done[OpenedVideo]], ask: "Callable[[OpenedVideo], Iterator[Step]]"
+) -> Iterator[dict[str, Any]]:
+    """How far it is, and at the end the result."""
+    opened: OpenedVideo | None = None
+    for arrival in arrivals:
+        if isinstance(arrival, Done):
+            opened = arrival.value
+        else:
+            yield _said(arrival)
+    if opened is None:
+        return
+    for step in ask(opened):
+        if step.complete and step.result is not None:
+            yield step.result.to_json()
+        else:
+            yield _said(step.progress)
+
+
+def on_failure(text: str) -> dict[str, Any]:
+    return {"progress": text, "fraction": None}
+
+
 def opening(
     services: Services, video: str | None, link: str
 ) -> Iterator[Progress | Done[OpenedVideo]]:
@@ -104,5 +121,5 @@ def opening(
         raise RequestError("Give a video file or a link.")
 
 
-def said(progress: Progress) -> dict[str, Any]:
+def _said(progress: Progress) -> dict[str, Any]:
     return {"progress": progress.stage, "fraction": progress.fraction}

@@ -6,9 +6,8 @@ from typing import Any
 import gradio as gr
 
 from app.pipelines.requests import SearchRequest
-from app.progress import Done
-from app.services import OpenedVideo, Services
-from app.tabs.api import opening, said
+from app.services import Services
+from app.tabs.api import answered, on_failure, opening
 from app.tabs.failures import said_plainly
 
 
@@ -39,22 +38,10 @@ def offer_search(services: Services, limits: dict[str, Any]) -> None:
             link: The address of a video to fetch instead of a file, for instance on YouTube.
         """
         request = SearchRequest(query=query or "", at_s=at_s, top=int(top), fps=fps)
-        opened: OpenedVideo | None = None
-        for arrival in opening(services, video, link):
-            if isinstance(arrival, Done):
-                opened = arrival.value
-            else:
-                yield said(arrival)
-        if opened is None:
-            return
-        for step in services.search(opened.info, request, opened.meter()):
-            if step.complete and step.result is not None:
-                yield step.result.to_json()
-            else:
-                yield said(step.progress)
-
-    def on_failure(text: str) -> dict[str, Any]:
-        return {"progress": text, "fraction": None}
+        yield from answered(
+            opening(services, video, link),
+            lambda opened: services.search(opened.info, request, opened.meter()),
+        )
 
     file = gr.File(label="video", visible=False)
     query = gr.Textbox("", label="query", visible=False)

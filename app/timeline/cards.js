@@ -32,15 +32,8 @@ const saveIt = (item) => {
 const MAKERS = {like: likeIt, save: saveIt};
 
 const create = () => {
-  const card = fs.make("div", "fs-card");
-  const play = button("fs-play");
-  const image = fs.make("img");
-  image.alt = "";
-  image.draggable = false;
-  const caption = fs.make("span", "fs-caption");
-  caption.append(fs.make("b"), fs.make("small"));
-  play.append(image, caption);
-  card.append(play, fs.make("div", "fs-actions"));
+  const card = fs.pictureCard();
+  card.append(fs.make("div", "fs-actions"));
   return card;
 };
 const fill = (card, item) => {

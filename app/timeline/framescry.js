@@ -44,6 +44,21 @@
     return made;
   };
 
+  /* A picture to press, with a time and a note under it. */
+  fs.pictureCard = () => {
+    const card = fs.make("div", "fs-card");
+    const play = fs.make("button", "fs-play");
+    play.type = "button";
+    const image = fs.make("img");
+    image.alt = "";
+    image.draggable = false;
+    const caption = fs.make("span", "fs-caption");
+    caption.append(fs.make("b"), fs.make("small"));
+    play.append(image, caption);
+    card.append(play);
+    return card;
+  };
+
   /* Puts the children in order, reusing those whose key is there already, so that focus, scroll and
      pictures survive a refined result. */
   fs.reconcile = (parent, items, keyOf, create, fill) => {

@@ -22,17 +22,9 @@ const goTo = (hash, t) => {
 };
 
 const createCard = () => {
-  const card = fs.make("div", "fs-card");
-  const play = fs.make("button", "fs-play");
-  play.type = "button";
-  const image = fs.make("img");
-  image.alt = "";
-  image.draggable = false;
-  const caption = fs.make("span", "fs-caption");
-  caption.append(fs.make("b"), fs.make("small"));
-  play.append(image, caption);
-  play.addEventListener("click", () => goTo(card.dataset.hash, parseFloat(card.dataset.time)));
-  card.append(play);
+  const card = fs.pictureCard();
+  card.firstElementChild.addEventListener("click", () =>
+    goTo(card.dataset.hash, parseFloat(card.dataset.time)));
   return card;
 };
 const fillCard = (hash, name) => (card, item) => {

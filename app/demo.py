@@ -22,7 +22,7 @@ from app.timeline.stage import build_stage, stopped
 
 HEADER = """
 <div class="fs-title"><h1>Framescry</h1>
-<p>See what matters in a video: its key moments, on one timeline.</p></div>"""
+<p>See what matters in a video, and find any moment of it in words.</p></div>"""
 
 
 def build_demo(services: Services) -> gr.Blocks:

@@ -4,9 +4,9 @@
 
 Every contender sits in a process of its own and is asked in turn within each round, on one thread
 and then on all that are free; medians are compared. Each encodes batches of 16 pictures of its own
-size: 128 pixels for ours, 224 for ResNet50 and ViT-B/32, whose weights are random, which costs the
-same. Ours includes turning u8 pixels into numbers. The network for OpenVINO comes from
-checkpoints/backbone, or from torch once and is kept in .cache/benchmarks.
+size: that of the checkpoint for ours, 224 for ResNet50 and ViT-B/32, whose weights are random,
+which costs the same. Ours includes turning u8 pixels into numbers. The network for OpenVINO comes
+from checkpoints/backbone, or from torch once and is kept in .cache/benchmarks.
 """
 
 import argparse

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.files import ResultFiles
 from app.index import IndexKey, IndexStore
@@ -175,7 +175,7 @@ class Services:
         readers = {method.scorer for method in methods if method.scorer}
         if request.query is not None:
             readers.add(DEFAULT_SEARCHER)
-        loaded = {name: registry.load(name) for name in sorted(readers)}
+        loaded = {name: _reader(name) for name in sorted(readers)}
         for name, model in loaded.items():
             if model.index_encoder != request.encoder:
                 raise RequestError(
@@ -184,13 +184,6 @@ class Services:
                 )
         encoder = registry.load(request.encoder)
         words = loaded.pop(DEFAULT_SEARCHER, None)
-        for name, scorer in loaded.items():
-            if scorer.encoder_hash != encoder.weights_hash:
-                raise CheckpointError(
-                    f"The checkpoint {name} was trained on a {encoder.name} with the hash "
-                    f"{scorer.encoder_hash[:12]}, but the one beside it has "
-                    f"{(encoder.weights_hash or 'none')[:12]}: fetch both again."
-                )
         return SummaryModels(
             encoder,
             loaded,
@@ -245,6 +238,29 @@ class Services:
     def models(self) -> tuple[ModelFacts, ...]:
         """What is known of every model; none is loaded."""
         return all_model_facts()
+
+
+def _reader(name: str) -> Any:
+    """A model that reads an index, itself or through the model that it was trained on.
+
+    Raises:
+        CheckpointError: it was trained on other weights than those beside it.
+    """
+    model = registry.load(name)
+    if registry.MODELS[name].kind != "frame_scorer":
+        return model
+    seen = registry.load(model.index_encoder)
+    if model.encoder_hash != seen.weights_hash:
+        raise CheckpointError(
+            f"The checkpoint {name} was trained on a {seen.name} with the hash "
+            f"{model.encoder_hash[:12]}, but the one beside it has "
+            f"{(seen.weights_hash or 'none')[:12]}: fetch both again."
+        )
+    if registry.MODELS[seen.name].kind != "frame_text_encoder":
+        return model
+    from app.pipelines.scoring import ScorerInSpace
+
+    return ScorerInSpace(model, seen)
 
 
 @cache

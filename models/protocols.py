@@ -67,7 +67,7 @@ class Embedded(Protocol):
 
 
 class FrameScorer(Protocol):
-    """Importance of frames, from the embeddings of the encoder named `index_encoder`."""
+    """Importance of frames, from the embeddings of the model named `index_encoder`."""
 
     name: str
     weights_hash: str | None

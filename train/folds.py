@@ -50,8 +50,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 PROTOCOL = (
     "Frames at 2 a second. Five folds in which every video is tested once, dealt out by category; "
     "the number of rounds is fixed. tau-b and rho of the scores against EACH of the 20 "
-    "annotators, mean over annotators, then videos, then folds. F: shots by KTS on the backbone's "
-    "own features, shot value = mean of its frames, 0/1 knapsack at 15 % of the length, F against "
+    "annotators, mean over annotators, then videos, then folds. F: shots by KTS on the same "
+    "features, shot value = mean of its frames, 0/1 knapsack at 15 % of the length, F against "
     "each annotator's own choice by the same rule, mean over annotators, videos, folds. +- is the "
     "standard deviation over folds (means over seeds), in brackets that over seeds. Human: each "
     "annotator against each of the others."

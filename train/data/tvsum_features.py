@@ -1,10 +1,11 @@
-"""TVSum through a frozen backbone, once: unit-length features of two frames a second, on disk.
+"""TVSum through a frozen encoder, once: unit-length features of two frames a second, on disk.
 
     python -m train.data.tvsum_features teacher|CHECKPOINT_FOLDER [--data-dir ../shared/data]
 
 The scorer reads what the application's index holds: one unit-length row a frame. `teacher` is the
 network that compact backbones are distilled from, in the space that they are trained to answer in;
-it is the ceiling of what they can give. Anything else is the folder of an exported backbone.
+it is the ceiling of what they can give. Anything else is the folder of an exported backbone or of a
+frame-text encoder.
 """
 
 import argparse
@@ -49,19 +50,21 @@ class Backbone:
 
 
 def open_backbone(name: str, data_dir: Path, cache_dir: Path) -> Backbone:
-    """`teacher`, or the folder of an exported backbone.
+    """`teacher`, or the folder of an exported encoder.
 
     Raises:
         CheckpointError, FileNotFoundError: it cannot be used.
     """
     if name == TEACHER:
         return _teacher(data_dir / "teachers" / TEACHER_FILE, cache_dir)
-    import torch
-
     from models.backbone_encoder import BackboneEncoder
+    from models.checkpoint import read_checkpoint
+    from models.frame_text_encoder import KIND as FRAME_TEXT
+    from models.frame_text_encoder import FrameTextEncoder
 
-    torch.set_num_threads(1)  # shared machines: one thread does more for each second of a core
-    encoder = BackboneEncoder(Path(name))
+    folder = Path(name)
+    reads_text = read_checkpoint(folder).kind == FRAME_TEXT
+    encoder = FrameTextEncoder(folder) if reads_text else BackboneEncoder(folder)
     return Backbone(
         encoder.name, encoder.weights_hash or "", encoder.short_side_px, encoder.encode_frames
     )
@@ -133,7 +136,7 @@ def load_features(folder: Path, name: str) -> VideoFeatures:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Features of the TVSum videos, once.")
-    parser.add_argument("backbone", help="teacher, or the folder of an exported backbone")
+    parser.add_argument("backbone", help="teacher, or the folder of an exported encoder")
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
     parser.add_argument("--cache-dir", type=Path, default=Path(".cache/train"))
     flags = parser.parse_args()

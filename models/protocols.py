@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.types import Floats, Halves, Pixels, Times
+from models.types import (
+    ActionWindows,
+    Detections,
+    Floats,
+    FrameBatch,
+    Halves,
+    Pixels,
+    SceneDescription,
+    Times,
+)
 
 
 class FrameEncoder(Protocol):
@@ -75,4 +84,62 @@ class FrameScorer(Protocol):
 
     def score(self, embeddings: Floats | Embedded, times_s: Times) -> Floats:
         """An index or its embeddings [T, D], and ascending times -> float32 [T] in [0, 1]."""
+        ...
+
+
+class ActionClassifier(Protocol):
+    """Names the action in windows over a video, from the embeddings of `index_encoder`."""
+
+    name: str
+    weights_hash: str | None
+    index_encoder: str
+    labels: tuple[str, ...]
+    known_from: float  # windows whose `known` is lower are none of the labels
+
+    def classify(self, frames: Pixels, times_s: Times) -> Floats:
+        """u8 RGB [T, H, W, 3] and ascending times -> float32 [K], sums to one, for the whole."""
+        ...
+
+    def classify_windows(self, embeddings: Floats | Embedded, times_s: Times) -> ActionWindows:
+        """An index or its embeddings, any length and any number of frames a second."""
+        ...
+
+
+class TriggerScorer(Protocol):
+    """The probability of one trained event at each frame, from `index_encoder`'s embeddings."""
+
+    name: str
+    weights_hash: str | None
+    index_encoder: str
+    event: str  # what it was trained to find, in a word or two
+    start_at: float  # calibrated: an event begins where the probability reaches this
+    stay_at: float  # and lasts while it stays above this
+
+    def score(self, frames: Pixels | Floats | Embedded, times_s: Times) -> Floats:
+        """Frames, an index or its embeddings, and ascending times -> float32 [T] in [0, 1]."""
+        ...
+
+
+class ObjectDetector(Protocol):
+    """Things in pictures, with boxes."""
+
+    name: str
+    weights_hash: str | None
+    labels: tuple[str, ...]
+
+    def detect(self, frames: Pixels) -> list[Detections]:
+        """u8 RGB [T, H, W, 3] -> one Detections a frame, boxes in the frame's pixels."""
+        ...
+
+
+class SceneDescriber(Protocol):
+    """What is seen in the frames of one event, in words."""
+
+    name: str
+    weights_hash: str | None
+    frames_wanted: int  # how many frames of an event it looks at, at most
+    short_side_px: int  # how large it wants them
+
+    def describe_event(self, frames: FrameBatch, trigger: str) -> SceneDescription:
+        """`trigger` in words, such as "a fight" or "a person enters"."""
         ...

@@ -92,3 +92,59 @@ class Shot:
     @property
     def length_s(self) -> float:
         return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What was found in one picture: boxes in its pixels, the surest first."""
+
+    boxes_px: Floats  # [N, 4]: x0, y0, x1, y1
+    scores: Floats  # [N] in [0, 1]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.labels)
+        _require("boxes are [N, 4]", self.boxes_px.shape == (count, 4), self.boxes_px.shape)
+        _require("one score a box", self.scores.shape == (count,), self.scores.shape)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionWindows:
+    """What a classifier says of windows over a video, in order of time."""
+
+    spans_s: Times  # [W, 2]: start and end
+    probabilities: Floats  # [W, K], over the classifier's labels
+    known: Floats  # [W]: that it is one of the labels at all
+    frames: tuple[npt.NDArray[np.int64], ...]  # of each window, the rows that it looked at
+    attention: tuple[Floats, ...]  # and how much each counted; sums to one
+
+    def __post_init__(self) -> None:
+        count = len(self.spans_s)
+        _require("spans are [W, 2]", self.spans_s.shape == (count, 2), self.spans_s.shape)
+        lengths = (len(self.probabilities), len(self.known), len(self.frames), len(self.attention))
+        _require("everything is there for each window", set(lengths) == {count}, lengths)
+
+    def __len__(self) -> int:
+        return len(self.spans_s)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneDescription:
+    """What a describer says of the frames of one event.
+
+    `verdict`: whether the trigger really happens, "yes", "no" or "unsure"; None where the describer
+    cannot judge that. Lists hold what is seen, never intent.
+    """
+
+    text: str
+    confidence: float | None = None
+    verdict: str | None = None
+    people: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = self.verdict in (None, "yes", "no", "unsure")
+        _require('a verdict is "yes", "no", "unsure" or None', known, self.verdict)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from app.background import Background
 from app.index import IndexKey, IndexStore
@@ -25,6 +26,16 @@ SWITCHED_OFF = (
     "The library is switched off where others can see the page; FRAMESCRY_LIBRARY=1 switches it on."
 )
 LISTED = 500
+
+
+class Finishing(Protocol):
+    """One report of work that reads a video's index."""
+
+    @property
+    def complete(self) -> bool: ...
+
+
+Step = TypeVar("Step", bound=Finishing)
 
 
 class LibraryService:
@@ -89,6 +100,15 @@ class LibraryService:
         # What was taken out stays out while this process lives, however much is asked about it.
         if self.is_on and video.content_hash not in self._taken_out:
             self._background.put(lambda: self._keep_and_tend(video, encoder, fps))
+
+    def remembered(
+        self, steps: Iterator[Step], video: VideoInfo, encoder: str, fps: float
+    ) -> Iterator[Step]:
+        """The same steps; once the index is complete and the answer given, the video is kept."""
+        for step in steps:
+            yield step
+            if step.complete:
+                self.remember(video, encoder, fps)
 
     def wait(self, at_most_s: float) -> bool:
         """Until what is to be remembered is; False where there is still something left."""

@@ -34,7 +34,7 @@ class Sampling:
     depth: str = "full"  # "full", or "first look": the stream's own key frames only
 
     def to_json(self) -> dict[str, Any]:
-        return {"fps": _plain(self.fps), "frames": self.frames, "depth": self.depth}
+        return {"fps": plain(self.fps), "frames": self.frames, "depth": self.depth}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Performance:
     from_index: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+        return {name: plain(getattr(self, name)) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ class Compared:
         return {
             "method": self.method,
             "model": self.model.to_json(),
-            "tau": _plain(self.tau),
-            "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
+            "tau": plain(self.tau),
+            "frames": [{"time_s": plain(f.time_s), "score": plain(f.score)} for f in self.frames],
         }
 
 
@@ -126,16 +126,16 @@ class SummaryResult:
             "query": self.query,
             "steered": self.steered,
             "sampling": self.sampling.to_json(),
-            "frames": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.frames],
+            "frames": [{"time_s": plain(f.time_s), "score": plain(f.score)} for f in self.frames],
             "keyframes": [
-                {"time_s": _plain(k.time_s), "score": _plain(k.score), "shot": k.shot}
+                {"time_s": plain(k.time_s), "score": plain(k.score), "shot": k.shot}
                 for k in self.keyframes
             ],
             "shots": [
                 {
-                    "start_s": _plain(s.start_s),
-                    "end_s": _plain(s.end_s),
-                    "score": _plain(s.score),
+                    "start_s": plain(s.start_s),
+                    "end_s": plain(s.end_s),
+                    "score": plain(s.score),
                     "chosen": s.chosen,
                 }
                 for s in self.shots
@@ -162,7 +162,7 @@ class Moment:
 
     def to_json(self) -> dict[str, Any]:
         names = ("time_s", "start_s", "end_s", "score", "probability")
-        return {name: _plain(getattr(self, name)) for name in names}
+        return {name: plain(getattr(self, name)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class SearchResult:
             "sampling": self.sampling.to_json(),
             "confident": self.confident,
             "moments": [moment.to_json() for moment in self.best],
-            "curve": [{"time_s": _plain(f.time_s), "score": _plain(f.score)} for f in self.curve],
+            "curve": [{"time_s": plain(f.time_s), "score": plain(f.score)} for f in self.curve],
             "timing": self.timing.to_json(),
         }
 
@@ -214,7 +214,7 @@ class LibraryVideo:
         return {
             "content_hash": self.content_hash,
             "name": self.name,
-            "duration_s": _plain(self.duration_s),
+            "duration_s": plain(self.duration_s),
             "added": added.isoformat(timespec="seconds"),
             "moments": [moment.to_json() for moment in self.moments],
         }
@@ -241,7 +241,7 @@ class LibraryResult:
             "query": self.query,
             "searched": {
                 "videos": self.searched_videos,
-                "duration_s": _plain(self.searched_s),
+                "duration_s": plain(self.searched_s),
                 "moments": self.searched_moments,
             },
             "confident": self.confident,
@@ -255,9 +255,9 @@ def video_to_json(video: VideoInfo) -> dict[str, Any]:
     return {
         "name": video.name,
         "content_hash": video.content_hash,
-        "duration_s": _plain(video.duration_s),
-        "start_s": _plain(video.start_s),
-        "fps": _plain(float(video.fps)),
+        "duration_s": plain(video.duration_s),
+        "start_s": plain(video.start_s),
+        "fps": plain(float(video.fps)),
         "width": video.width,
         "height": video.height,
         "rotation": video.rotation,
@@ -266,7 +266,7 @@ def video_to_json(video: VideoInfo) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Six decimals are finer than any time base in use; JSON knows no NaN."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from app.files import ResultFiles
 from app.index import IndexKey, IndexStore
@@ -25,8 +25,6 @@ from models.types import VideoInfo
 if TYPE_CHECKING:
     from app.pipelines.search import SearchStep
     from app.pipelines.summarize import SummaryModels, SummaryStep
-
-    Step = TypeVar("Step", SearchStep, SummaryStep)
 
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "assets" / "examples"
 
@@ -162,7 +160,7 @@ class Services:
         models = self._summary_models(request)
         kept = self.searchables
         steps = summarize(video, request, models, self.indexes, meter, kept)
-        yield from self._remembered(steps, video, request.encoder, request.fps)
+        yield from self.library.remembered(steps, video, request.encoder, request.fps)
 
     def _summary_models(self, request: SummaryRequest) -> "SummaryModels":
         from app.pipelines.summarize import SummaryModels
@@ -210,16 +208,7 @@ class Services:
         steps = search(
             video, request, model, encoder, self.indexes, meter, self.searchables, quality
         )
-        return self._remembered(steps, video, encoder.name, request.fps)
-
-    def _remembered(
-        self, steps: "Iterator[Step]", video: VideoInfo, encoder: str, fps: float
-    ) -> "Iterator[Step]":
-        """The same steps; once the index is complete and the answer given, the library has it."""
-        for step in steps:
-            yield step
-            if step.complete:
-                self.library.remember(video, encoder, fps)
+        return self.library.remembered(steps, video, encoder.name, request.fps)
 
     def is_indexed(self, video: VideoInfo, request: SearchRequest) -> bool:
         """Whether a search is answered at once, because the video was read before."""

@@ -56,7 +56,7 @@ class SummaryRequest:
             )
         if self.spacing_s < 0:
             raise RequestError(f"Spacing must not be negative, not {self.spacing_s}.")
-        _check_fps(self.fps)
+        check_fps(self.fps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class SearchRequest:
             raise RequestError(f"The moment must be a time in seconds, not {self.at_s}.")
         if not 1 <= self.top <= 500:
             raise RequestError(f"Moments must be between 1 and 500, not {self.top}.")
-        _check_fps(self.fps)
+        check_fps(self.fps)
 
     @property
     def title(self) -> str:
@@ -142,6 +142,7 @@ def _check_picture(picture: Pixels) -> None:
         raise RequestError("The picture is empty; choose another one.")
 
 
-def _check_fps(fps: float) -> None:
+def check_fps(fps: float) -> None:
+    """Raises RequestError where no video is looked at so seldom or so often."""
     if not 0.05 <= fps <= 60:
         raise RequestError(f"Frames a second must be between 0.05 and 60, not {fps}.")

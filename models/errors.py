@@ -37,5 +37,9 @@ class RequestError(UserFacingError):
     """An option has a value that cannot be used."""
 
 
+class SpeechError(UserFacingError):
+    """A text could not be spoken."""
+
+
 class CancelledError(Exception):
     """Work was stopped on request. Not an error: nothing is shown but the word."""

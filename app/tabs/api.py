@@ -1,8 +1,8 @@
-"""The summary for programs: gradio_client and MCP call it and the search, and nothing else."""
+"""The summary for programs: gradio_client and MCP call it and what stands beside it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gradio as gr
 
@@ -13,11 +13,16 @@ from app.tabs.failures import said_plainly
 from models.errors import RequestError
 from models.summary_methods import METHODS
 
-if TYPE_CHECKING:
-    from app.pipelines.search import SearchStep
-    from app.pipelines.summarize import SummaryStep
 
-    Step = SearchStep | SummaryStep
+class Step(Protocol):
+    """One report of whatever was asked of a video; the result is complete with the last."""
+
+    @property
+    def progress(self) -> Progress: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def result(self) -> Any: ...
 
 
 def offer_summary(services: Services, limits: dict[str, Any]) -> None:
@@ -83,7 +88,8 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
 
 
 def answered(
-    arrivals: Iterator[Progress | Done[OpenedVideo]], ask: "Callable[[OpenedVideo], Iterator[Step]]"
+    arrivals: Iterator[Progress | Done[OpenedVideo]],
+    ask: Callable[[OpenedVideo], Iterator[Step]],
 ) -> Iterator[dict[str, Any]]:
     """How far it is, and at the end the result."""
     opened: OpenedVideo | None = None

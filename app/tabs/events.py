@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# Progress is shown on the timeline, and programs call `summarize`, `search` and nothing else.
+# Progress is shown on the timeline, and programs call what is named for them and nothing else.
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # A second press while the first is still being answered does nothing.
 ONCE: dict[str, Any] = {**QUIET, "trigger_mode": "once"}

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app.commands.actions import add_actions
 from app.commands.library import add_index, add_library
 from app.commands.models import add_models
 from app.commands.search import add_search
@@ -146,10 +147,11 @@ def _build_parser() -> argparse.ArgumentParser:
         place = "a file or a link" if command is summarize else "a file"
         command.add_argument("video", metavar="VIDEO", help=place)
     search = add_search(commands)
+    actions = add_actions(commands)
     add_index(commands)
     library = add_library(commands)
     add_models(commands)
-    for command in (probe, frames, summarize, search, library):
+    for command in (probe, frames, summarize, search, actions, library):
         command.add_argument("--json", type=Path, required=True, metavar="OUT", help="- for stdout")
     return parser
 

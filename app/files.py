@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from app.action_results import ActionResult
 from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.results import SearchResult, SummaryResult
 from app.scratch import private_folder
@@ -28,6 +29,8 @@ EXPORT_ENDINGS = {
     "cut": ".cut.mp4",
 }
 SEARCH_ENDINGS = {"json": ".search.json", "csv": ".search.csv", "vtt": ".search.vtt"}
+ACTION_ENDINGS = {"json": ".actions.json", "csv": ".actions.csv", "vtt": ".actions.vtt"}
+SmallFileOf = SummaryResult | SearchResult | ActionResult
 
 
 class ResultFiles:
@@ -36,10 +39,10 @@ class ResultFiles:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def write(self, kind: str, result: SummaryResult | SearchResult) -> Path:
-        """Writes one of the small files, for download; of a search json, csv and vtt."""
-        endings = SEARCH_ENDINGS if isinstance(result, SearchResult) else EXPORT_ENDINGS
-        return _writer(kind)(result, self._new_file(result.video, endings[kind]))
+    def write(self, kind: str, result: SmallFileOf) -> Path:
+        """Writes one of the small files, for download; of a search or actions json, csv, vtt."""
+        target = self._new_file(result.video, _endings(result)[kind])
+        return _writer(kind, result)(result, target)
 
     def write_moment(self, video: VideoInfo, span: Shot) -> Iterator[Progress | Done[Path]]:
         """The span as a video of its own, with its sound."""
@@ -95,8 +98,18 @@ def _drop_older(folder: Path, age_s: float) -> None:
                 shutil.rmtree(old, ignore_errors=True)
 
 
-def _writer(kind: str) -> Callable[[Any, Path], Path]:
+def _endings(result: SmallFileOf) -> dict[str, str]:
+    if isinstance(result, ActionResult):
+        return ACTION_ENDINGS
+    return SEARCH_ENDINGS if isinstance(result, SearchResult) else EXPORT_ENDINGS
+
+
+def _writer(kind: str, result: SmallFileOf) -> Callable[[Any, Path], Path]:
     """Imported when asked for: drawing alone takes longer to import than the page to answer."""
+    if isinstance(result, ActionResult) and kind != "json":
+        from app.export import action_documents
+
+        return {"csv": action_documents.write_csv, "vtt": action_documents.write_vtt}[kind]
     if kind in ("plot", "sheet"):
         from app import render
 

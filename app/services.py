@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.action_service import ActionService
 from app.files import ResultFiles
 from app.index import IndexKey, IndexStore
 from app.library_service import LibraryService
@@ -64,6 +65,7 @@ class Services:
         self.library = LibraryService(
             settings, self.media, self.indexes, self.searchables, _quality
         )
+        self.actions = ActionService(self.indexes, self.library, _quality)
 
     # -- opening -------------------------------------------------------------------------------
 

@@ -1,0 +1,100 @@
+"""Actions as page, command line and programs ask for them: where classifiers meet the index."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.action_results import ActionResult
+from app.index import IndexKey, IndexStore
+from app.library_service import LibraryService
+from app.performance import Meter
+from app.pipelines.recognizing import DEFAULT_READER, RecognizeRequest
+from app.progress import Progress
+from models import registry
+from models.errors import CheckpointError, RequestError
+from models.protocols import ActionClassifier, FrameEncoder
+from models.types import VideoInfo
+
+if TYPE_CHECKING:
+    from app.pipelines.recognize import RecognizeStep
+
+KIND = "action_classifier"
+SAME_TIME_S = 1e-3
+
+
+class ActionService:
+    """Stateless between calls but for what is on disk."""
+
+    def __init__(
+        self, indexes: IndexStore, library: LibraryService, quality: Callable[[str], str]
+    ) -> None:
+        """`quality` says what was measured of a model."""
+        self._indexes = indexes
+        self._library = library
+        self._quality = quality
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Those that name actions they were trained on."""
+        return registry.names(KIND)
+
+    def recognize(
+        self, video: VideoInfo, request: RecognizeRequest, meter: Meter | None = None
+    ) -> "Iterator[RecognizeStep]":
+        """Partial results as they come, the complete one last; closing it cancels the work.
+
+        Raises:
+            RequestError: there is no such checkpoint, or a label cannot be read.
+            CheckpointError: the checkpoint does not fit the encoder beside it.
+        """
+        from app.pipelines.recognize import RecognizeStep, recognize
+
+        meter = meter or Meter()
+        yield RecognizeStep(Progress("Loading the model"), meter.reading(), video.start_s)
+        model, encoder = self._models(request)
+        quality = self._quality(model.name) or None
+        if request.labels:
+            quality = "labels it was not trained on"
+        steps = recognize(video, request, model, encoder, self._indexes, meter, quality)
+        yield from self._library.remembered(steps, video, encoder.name, request.fps)
+
+    def pictures(self, result: ActionResult, times_s: Sequence[float]) -> list[bytes]:
+        """Small JPEGs of sampled frames; empty where the video was not read to the end."""
+        encoder = registry.load(self._index_encoder(result))
+        key = IndexKey(
+            result.video.content_hash, encoder.name, encoder.weights_hash, result.sampling.fps
+        )
+        found = self._indexes.pictures(key)
+        if found is None or not len(found[0]):
+            return [b""] * len(times_s)
+        times, thumbnails = found
+        nearest = [int(np.abs(times - time_s).argmin()) for time_s in times_s]
+        return [
+            thumbnails[at] if abs(times[at] - time_s) < SAME_TIME_S else b""
+            for at, time_s in zip(nearest, times_s, strict=True)
+        ]
+
+    def _index_encoder(self, result: ActionResult) -> str:
+        return str(registry.load(result.model.name).index_encoder)
+
+    def _models(self, request: RecognizeRequest) -> tuple[ActionClassifier, FrameEncoder]:
+        if request.labels:
+            from app.pipelines.own_labels import OwnLabels
+
+            reader = registry.load(DEFAULT_READER)
+            encoder = registry.load(reader.index_encoder)
+            return OwnLabels(reader, request.labels, encoder), encoder
+        if request.checkpoint not in self.checkpoints:
+            known = ", ".join(self.checkpoints) or "none"
+            raise RequestError(f"{request.checkpoint!r} names no actions; choose one of: {known}.")
+        model = registry.load(request.checkpoint)
+        encoder = registry.load(model.index_encoder)
+        wanted = getattr(model, "encoder_hash", encoder.weights_hash)
+        if wanted != encoder.weights_hash:
+            raise CheckpointError(
+                f"The checkpoint {model.name} was trained on a {encoder.name} with the hash "
+                f"{wanted[:12]}, but the one beside it has "
+                f"{(encoder.weights_hash or 'none')[:12]}: fetch both again."
+            )
+        return model, encoder

@@ -14,6 +14,7 @@ features names their class.
 
 import copy
 import dataclasses
+import itertools
 import math
 import sys
 import time
@@ -36,8 +37,10 @@ from train.command import run_command
 from train.comparison import Comparison, TeacherReader, WordsReader
 from train.data.distillation import Batch, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
+from train.warm_start import warm_start
 
 WATCHED = "val/cosine"
+MEASURED_BATCHES = 12  # of whole pictures, for the statistics of a network that goes on
 
 
 class Distillation(fitting.ValidatedModule):
@@ -230,8 +233,17 @@ def fit(config: BackboneConfig, *, resume: bool) -> Distillation:
         state = torch.load(last, map_location="cpu", weights_only=False)
         model.started_s = state["started_s"]
         data.side_px = config.side_px_at(model.progress_at(state["global_step"]))
+    elif config.start_from:
+        begin_with(model, Path(config.start_from), data)
     trainer.fit(model, data, ckpt_path=last if resume else None, weights_only=False)
     return model
+
+
+def begin_with(model: Distillation, folder: Path, data: DistillationModule) -> None:
+    """The student and its average as they were shipped."""
+    batches = itertools.islice(data.val_dataloader(), MEASURED_BATCHES)
+    warm_start(model.student, folder, (as_input(batch["pixels"]) for batch in batches))
+    model.average.load_state_dict(model.student.state_dict())
 
 
 def assemble(

@@ -45,6 +45,7 @@ class BackboneConfig:
     # (share of the schedule, side in pixels): small pictures first, for speed.
     sides_px: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 128)])
     validation_side_px: int = 128
+    start_from: str = ""  # a checkpoint's folder; else the weights are random at first
     words_state: str = ""  # of train.frame_text's ceiling; needed where words_weight is not 0
     seed: int = 0
 

@@ -1,5 +1,6 @@
 """Training the backbone on a toy: it learns, resumes exactly, is exported and loads again."""
 
+import copy
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,14 @@ import pytest
 import torch
 
 from models.backbone_encoder import BackboneEncoder
-from models.backbones import as_input
+from models.backbones import (
+    BackboneShape,
+    CompactBackbone,
+    as_input,
+    build_network,
+    limit_activations,
+)
+from models.checkpoint import read_checkpoint
 from models.squash import squash_all
 from tests.unit.train_toys import CLASSES, toy_config, write_toy
 from train import backbone, backbone_export, fitting
@@ -22,6 +30,7 @@ from train.data.distillation import DistillationData, ViewBatches, shuffled_draw
 from train.data.frames import open_frame_store
 from train.data.teacher import POOLED_DIM
 from train.data.teacher_views import cut_view, open_view_sets, pictures_of_set
+from train.warm_start import warm_start
 
 STOPPED_AT_ROUND = 2
 LOADED_ALONE = """
@@ -157,6 +166,39 @@ def test_exported_folder_gives_the_trained_features(
     monkeypatch.delenv("FRAMESCRY_ENGINE")
     done = subprocess.run([sys.executable, "-c", LOADED_ALONE, str(folder)], check=False)
     assert done.returncode == 0
+
+
+def test_training_goes_on_from_what_was_shipped(
+    toy: Path, trained: tuple[BackboneConfig, backbone.Distillation]
+) -> None:
+    config, _ = trained
+    folder = toy / "checkpoints" / "shipped"
+    backbone_export.export_backbone(config, fitting.last_checkpoint(config.run), folder)
+    settings = [f"start_from={folder}", f"run.folder={toy / 'third'}"]
+    again, data, trainer = backbone.assemble(load_config(toy_config(toy), settings))
+    backbone.begin_with(again, folder, data)
+    pixels = next(iter(data.val_dataloader()))["pixels"]
+    shipped = build_network(read_checkpoint(folder)).eval()
+    with torch.inference_mode():
+        wanted = shipped(pixels)
+        for network in (again.student, again.average):
+            limited = copy.deepcopy(network).eval()  # as shipped; training knows no limit
+            limit_activations(limited, backbone_export.ACTIVATION_LIMIT)
+            torch.testing.assert_close(limited(as_input(pixels)), wanted, rtol=1e-3, atol=1e-3)
+        # Norms that know their inputs: with a batch's own statistics it sees about the same.
+        found = again.student.train()(as_input(pixels))
+        assert torch.nn.functional.cosine_similarity(found, wanted).mean() > 0.9
+
+
+def test_another_shape_cannot_go_on(
+    toy: Path, trained: tuple[BackboneConfig, backbone.Distillation]
+) -> None:
+    config, _ = trained
+    folder = toy / "checkpoints" / "other"
+    backbone_export.export_backbone(config, fitting.last_checkpoint(config.run), folder)
+    shape = BackboneShape("mobilenetv4_conv_small_050", POOLED_DIM)
+    with pytest.raises(ValueError, match=r"start_from holds .*_035"):
+        warm_start(CompactBackbone(shape), folder, [])
 
 
 @pytest.mark.parametrize(

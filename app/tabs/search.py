@@ -10,7 +10,7 @@ import gradio as gr
 from app.services import OpenedVideo, Services
 from app.sources.picture import read_picture
 from app.tabs.asking import KEPT, Ask, Found, command_line, found_by, keep, read_ask, request_of
-from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, in_browser
+from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying, in_browser
 from app.tabs.failures import Updates, problem, said_plainly
 from app.tabs.search_files import SearchFiles
 from app.tabs.search_view import (
@@ -140,7 +140,7 @@ class SearchTab:
         )  # fmt: skip
         working = self._asker.work(
             said_plainly(self._work, self._on_work_failure), asked,
-            [self._stage.status, *shown], **ONCE, **limits,
+            [self._stage.status, *shown], **after_saying("Starting…"), **ONCE, **limits,
         )  # fmt: skip
         on_failure = self._on_failure
         kept = [self._kept, self._kept_layer, self._queries, self._note, self._layer]

@@ -53,8 +53,8 @@ fs.on("answer", (answer) => {
   if (answer.words !== undefined) fs.address("q", answer.words);
   ready();
   if (answer.work && answer.number === number) {
-    fs.starting("Starting…");
     trigger("work");
+    fs.surely(() => trigger("work"));
   }
 });
 /* What was asked while a video was being read is answered when it has been; nothing else starts

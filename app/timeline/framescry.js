@@ -129,7 +129,9 @@
 
   /* Shown at once, before the server has answered; a queue is named when there is one. */
   let waiting = 0;
+  let starts = 0;
   fs.starting = (text) => {
+    starts += 1;
     clearTimeout(waiting);
     fs.emit("starting");
     fs.emit("status", {state: "working", text});
@@ -137,6 +139,28 @@
       () => fs.emit("status", {state: "working", text: "Waiting for a free place…"}), 2500);
   };
   fs.answered = () => clearTimeout(waiting);
+
+  /* Gradio drops what is asked of work that it is still ending, without a word, so what was not
+     heard is asked again. Where other work goes on it was a second press, which means nothing. */
+  const working = () => document.body.classList.contains("is-working");
+  fs.surely = (press, tries = 20) => {
+    const before = starts;
+    setTimeout(() => {
+      if (starts !== before || !tries || (working() && !fs.stopping)) return;
+      if (!fs.stopping) press();
+      fs.surely(press, tries - 1);
+    }, 300);
+  };
+  let again = false;
+  document.addEventListener("click", (event) => {
+    const run = event.target.closest?.(".fs-run:not(#run-search)");
+    if (!run || again) return;
+    fs.surely(() => {
+      again = true;
+      run.click();
+      again = false;
+    });
+  });
 
   /* What the open tab does with a video, where it needs no more to be asked. */
   fs.runOpenTab = () => {

@@ -11,7 +11,9 @@ const create = () => {
   words.append(fs.make("b"), fs.make("small"));
   made.append(image, words);
   made.addEventListener("click", () => {
-    trigger("pick", {key: made.dataset.key});
+    const pick = () => trigger("pick", {key: made.dataset.key});
+    pick();
+    fs.surely(pick);
   });
   return made;
 };

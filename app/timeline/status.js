@@ -11,16 +11,18 @@ fs.on("status", (status) => {
   if (changed) spoken.textContent = text.textContent; // not four times a second
   document.body.classList.toggle("is-working", state === "working");
 });
-let stopping = false; // what the stopped work still had to say may come after the stop
-fs.on("starting", () => (stopping = false));
+fs.stopping = false; // until the server has heard of it
+let stopped = false; // what the stopped work still had to say may come after the stop
+fs.on("starting", () => (fs.stopping = stopped = false));
 const show = () => {
-  if (stopping && props.value?.state === "working") return;
+  if (stopped && props.value?.state === "working") return;
+  fs.stopping = false;
   fs.answered();
   fs.emit("status", props.value);
 };
 document.addEventListener("click", (event) => {
   if (!event.target.closest?.("#cancel")) return;
-  stopping = true;
+  fs.stopping = stopped = true;
   fs.answered();
   fs.emit("status", {state: "working", text: "Stopping…"});
 });

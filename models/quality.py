@@ -76,6 +76,19 @@ def _backbone(metrics: Metrics, config: Metrics) -> Quality:
     )
 
 
+def _captioner(metrics: Metrics, config: Metrics) -> Quality:
+    rows, count = metrics["rows"], metrics["videos"]
+    own, constant, people = rows["captioner"], rows["constant"], rows["people"]
+    return Quality(
+        f"MSR-VTT CIDEr-D {_plain(own['cider_d'])}",
+        f"{count} MSR-VTT videos: CIDEr-D {_plain(own['cider_d'])}, BLEU-4 "
+        f"{_plain(own['bleu_4'])}, ROUGE-L {_plain(own['rouge_l'])}; the same caption for all "
+        f"{_plain(constant['cider_d'])}, people among each other {_plain(people['cider_d'])}. Of "
+        f"its words {own['words_used']:.0%} are words that people used too, of people's "
+        f"{people['words_used']:.0%}.",
+    )
+
+
 def _counted(count: int, name: str) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
@@ -89,4 +102,5 @@ WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {
     "keyframe_scorer": _keyframe_scorer,
     "frame_text_encoder": _frame_text,
     "backbone": _backbone,
+    "captioner": _captioner,
 }

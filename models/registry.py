@@ -48,6 +48,12 @@ def _keyframe_scorer() -> Any:
     return KeyframeScorer(CHECKPOINTS_DIR / "keyframe_scorer")
 
 
+def _captioner() -> Any:
+    from models.captioner import Captioner
+
+    return Captioner(CHECKPOINTS_DIR / "captioner")
+
+
 MODELS: dict[str, ModelEntry] = {
     entry.name: entry
     for entry in (

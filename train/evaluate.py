@@ -3,6 +3,7 @@
     python -m train.evaluate summaries --data FOLDER [--out train/results]
     python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
+    python -m train.evaluate captions [--config FILE] [--folder FOLDER] [--out train/results]
 
 `keyframes` is the trained scorer over five folds (train/folds.py), `retrieval` frame search over
 whole galleries (train/retrieval_report.py). For `summaries`,
@@ -181,6 +182,14 @@ def _retrieval(given: argparse.Namespace) -> str:
     return retrieval_report.write_report(report, given.out)
 
 
+def _captions(given: argparse.Namespace) -> str:
+    from train import caption_report
+    from train.captioner_config import load_config
+
+    report = caption_report.make_report(load_config(given.config, given.settings), given.folder)
+    return caption_report.write_report(report, given.out)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -201,7 +210,15 @@ def main(arguments: list[str] | None = None) -> None:
     retrieval.add_argument("--set", dest="settings", action="append", default=[])
     retrieval.add_argument("--folder", type=Path, default=Path("checkpoints/compact"))
     retrieval.add_argument("--out", type=Path, default=Path("train/results"))
+    captions = commands.add_parser("captions", help="the captioner on MSR-VTT validation")
+    captions.add_argument("--config", type=Path, default=Path("train/configs/captioner.yaml"))
+    captions.add_argument("--set", dest="settings", action="append", default=[])
+    captions.add_argument("--folder", type=Path, default=Path("checkpoints/captioner"))
+    captions.add_argument("--out", type=Path, default=Path("train/results"))
     given = parser.parse_args(arguments)
+    if given.command == "captions":
+        print(_captions(given))
+        return
     if given.command == "retrieval":
         print(_retrieval(given))
         return

@@ -3,6 +3,7 @@
     python -m train.export backbone [--run STATE.ckpt] [--to checkpoints/backbone]
     python -m train.export keyframe_scorer [--run STATE.ckpt] [--to checkpoints/keyframe_scorer]
     python -m train.export compact [--run STATE.ckpt] [--to checkpoints/compact]
+    python -m train.export captioner [--run STATE.ckpt] [--to checkpoints/captioner]
 
 Without --run the last state of the config's run is taken.
 """
@@ -48,11 +49,23 @@ def _compact(
     return frame_text_export.export_frame_text(config, state_path, folder)
 
 
+def _captioner(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import captioner_config, captioner_export
+
+    config = captioner_config.load_config(config_path, settings)
+    return captioner_export.export_captioner(
+        config, state_path or fitting.last_checkpoint(config.run), folder
+    )
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
     "backbone": _backbone,
     "keyframe_scorer": _keyframe_scorer,
     "compact": _compact,
+    "captioner": _captioner,
 }
 
 

@@ -7,6 +7,8 @@ import gradio as gr
 
 from app.services import EXAMPLES_DIR, Services
 from app.settings import Settings
+from app.tabs.actions import ActionsTab
+from app.tabs.actions_api import offer_actions
 from app.tabs.api import offer_summary
 from app.tabs.events import QUIET, in_browser
 from app.tabs.library import LibraryTab
@@ -49,11 +51,13 @@ def build_demo(services: Services) -> gr.Blocks:
                 tabs: list[Tab] = [
                     SummarizeTab(services, stage, video),
                     SearchTab(services, stage, video),
+                    ActionsTab(services, stage, video),
                     *(library := [LibraryTab(services)] if services.library.is_on else []),
                     ModelsTab(services),
                 ]
         offer_summary(services, limits)
         offer_search(services, limits)
+        offer_actions(services, limits)
 
         cleared = {piece: empty for tab in tabs for piece, empty in tab.cleared.items()}
         picks = [pick for tab in library for pick in tab.picks]

@@ -15,7 +15,7 @@ from app.progress import Progress
 from app.results import Keyframe, Moment, ScoredShot
 from app.services import OpenedVideo
 from app.timeline.component import component
-from app.timeline.tracks import Track, colour_of, drawn, pins, shot_marks
+from app.timeline.tracks import Ribbon, Track, colour_of, drawn, pins, shot_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def playing(video: OpenedVideo) -> dict[str, Any]:
 
 def layer(
     name: str,
-    tracks: Sequence[Track] = (),
+    tracks: Sequence[Track | Ribbon] = (),
     marks: Sequence[Keyframe | Moment] = (),
     shots: Sequence[ScoredShot] = (),
     colour: str | None = None,

@@ -36,6 +36,13 @@ const curve = (track) => {
   return at.map((x, i) => `${i ? "L" : "M"}${x},${(100 - 96 * track.values[i]).toFixed(2)}`).join("");
 };
 
+const fillPart = (made, part) => {
+  stretch(made, part);
+  made.dataset.shade = part.shade ?? "none";
+  made.style.setProperty("--share", part.share);
+  made.firstElementChild.textContent = part.name;
+};
+
 const drawTracks = () => {
   const known = layersOf("tracks");
   tracks.style.setProperty("--tracks", known.length);
@@ -44,10 +51,19 @@ const drawTracks = () => {
       const row = fs.make("div", "fs-track");
       const picture = svg("svg", {viewBox: "0 0 1000 100", preserveAspectRatio: "none"});
       picture.append(svg("path", {class: "fs-fill"}), svg("path", {class: "fs-curve"}));
-      row.append(fs.make("div", "fs-spans"), picture, fs.make("span", "fs-track-name"));
+      row.append(fs.make("div", "fs-spans"), picture, fs.make("div", "fs-ribbon"),
+        fs.make("span", "fs-track-name"));
       return row;
     },
     (row, track) => {
+      row.ribbon = track.ribbon ?? null;
+      row.classList.toggle("is-ribbon", Boolean(track.ribbon));
+      fs.reconcile(row.querySelector(".fs-ribbon"), track.ribbon ?? [], (part) => part.start_s.toFixed(3),
+        () => {
+          const made = fs.make("i");
+          made.append(fs.make("span"));
+          return made;
+        }, fillPart);
       row.style.setProperty("--colour", track.colour);
       row.querySelector(".fs-track-name").textContent = track.name;
       fs.reconcile(row.querySelector(".fs-spans"), track.spans, (span) => span.start_s.toFixed(3),
@@ -160,12 +176,26 @@ scrub.addEventListener("pointerdown", (event) => {
   scrub.setPointerCapture(event.pointerId);
   follow(event);
 });
+/* The part of a ribbon under the pointer: the scrubber lies over all of them. */
+const partAt = (event) => {
+  const row = [...tracks.children].find((child) => {
+    const box = child.getBoundingClientRect();
+    return child.ribbon && box.top <= event.clientY && event.clientY < box.bottom;
+  });
+  const t = timeAt(event.clientX);
+  return row?.ribbon.find((part) => part.start_s <= t && t < part.end_s);
+};
+scrub.addEventListener("click", (event) => {
+  const part = fs.durationS ? partAt(event) : null;
+  if (part) fs.emit("part", part);
+});
 scrub.addEventListener("pointermove", (event) => {
   if (!fs.durationS) return;
   const t = timeAt(event.clientX);
   place(hover, t);
   hover.classList.add("is-shown");
-  say(t, fs.clock(t, true), null);
+  const part = partAt(event);
+  say(t, part ? `${fs.clock(t, true)}  ${part.name}  ${part.note}` : fs.clock(t, true), null);
   if (scrub.hasPointerCapture(event.pointerId)) follow(event);
 });
 scrub.addEventListener("pointerleave", hush);

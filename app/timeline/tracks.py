@@ -1,7 +1,7 @@
-"""Scores over time as the timeline draws them: few enough points, every peak kept."""
+"""What the timeline draws: scores over time, few enough points, every peak kept; and ribbons."""
 
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ LEAST_RANGE = 0.1
 STRETCHED_TO = 0.9
 KNOWN_COLOURS = {"Importance": 1, "Search": 2, "Actions": 3, "Triggers": 4}
 SPARE_COLOURS = (5, 6, 7, 8)
+SHADES = 4  # of one colour, in names.css
 # Queries are on the page together: each has one of its own for as long as it is kept.
 QUERY_COLOURS = (2, 5, 6, 7, 9, 10, 11)
 
@@ -30,6 +31,26 @@ class Track:
     scores: Sequence[float]
     colour: str | None = None  # else by its name
     spans: Sequence[Shot] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSpan:
+    """A stretch of a ribbon. `shade` tells names apart; None where nothing is known of it."""
+
+    start_s: float
+    end_s: float
+    name: str
+    share: float  # how sure, in [0, 1]
+    shade: int | None = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ribbon:
+    """What goes on over time, in words: one name at a time."""
+
+    name: str
+    spans: Sequence[NamedSpan]
+    colour: str | None = None  # else by its name
 
 
 def free_colour(taken: Collection[str]) -> str:
@@ -76,7 +97,37 @@ def keeping_peaks(
     return [round(float(t), 3) for t in times], [round(float(v), 4) for v in values]
 
 
-def drawn(track: Track) -> dict[str, Any]:
+def shades(names: Iterable[str]) -> dict[str, int]:
+    """Names that follow each other are told apart; there are few shades, so they come again."""
+    return {name: at % SHADES for at, name in enumerate(dict.fromkeys(names))}
+
+
+def drawn(track: Track | Ribbon) -> dict[str, Any]:
+    return _drawn_ribbon(track) if isinstance(track, Ribbon) else _drawn_curve(track)
+
+
+def _drawn_ribbon(ribbon: Ribbon) -> dict[str, Any]:
+    return {
+        "name": ribbon.name,
+        "colour": ribbon.colour or colour_of(ribbon.name),
+        "times": [],
+        "values": [],
+        "spans": [],
+        "ribbon": [
+            {
+                "start_s": span.start_s,
+                "end_s": span.end_s,
+                "name": span.name,
+                "note": percent(span.share),
+                "share": round(span.share, 3),
+                "shade": span.shade,
+            }
+            for span in ribbon.spans
+        ],
+    }
+
+
+def _drawn_curve(track: Track) -> dict[str, Any]:
     times, values = keeping_peaks(track.times_s, track.scores)
     return {
         "name": track.name,

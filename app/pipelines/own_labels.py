@@ -1,5 +1,6 @@
 """Labels that people type, told apart without examples by a model of frames and texts."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,9 +22,11 @@ Rows = npt.NDArray[np.int64]
 class OwnLabels:
     """Implements protocols.ActionClassifier with the labels given.
 
-    A window is the mean of its frames. The odds that it shows a label are those that the model was
-    calibrated to for the best one of so many; "none of these" has even odds beside them, and each
-    has its share of all. So one label alone is not certain, and each of many has to look better.
+    A window is the mean of its frames. The odds of each label are those that the model was
+    calibrated to, "none of these" has even odds beside them, and each has its share of the sum.
+    A label is said where it is likelier than "none of these". Among many labels one looks right
+    by chance; but people name what they expect, so that they count as the square root of so many
+    (measured in train/LOG.md).
     """
 
     known_from = 0.5
@@ -54,8 +57,8 @@ class OwnLabels:
         if self._encoder is None:
             raise ValueError("frames need the encoder of the index, received none")
         vectors = self._project(self._encoder.encode_frames(frames))
-        shares, known = self._shares(vectors.mean(0, keepdims=True))
-        return np.asarray(shares[0] / known[0], np.float32)
+        shares, _ = self._shares(vectors.mean(0, keepdims=True))
+        return np.asarray(shares[0] / shares[0].sum(), np.float32)
 
     def classify_windows(self, embeddings: Floats | Embedded, times_s: Times) -> ActionWindows:
         """An index or its embeddings, any length and any number of frames a second."""
@@ -86,14 +89,16 @@ class OwnLabels:
         )
 
     def _shares(self, means: Floats) -> tuple[Floats, Floats]:
-        """[W, K] the probability of each label, and [W] that it is one of them."""
+        """[W, K] the probability of each label, and [W] that the best one beats none of them."""
         unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
         odds = np.exp(self._logits(unit))  # beside 1 for none of these
-        shares = np.asarray(odds / (1 + odds.sum(1, keepdims=True)), np.float32)
-        return shares, np.asarray(shares.sum(1), np.float32)
+        best = odds.max(1)
+        shares = odds / (1 + odds.sum(1, keepdims=True))
+        return np.asarray(shares, np.float32), np.asarray(best / (1 + best), np.float32)
 
     def _logits(self, vectors: Floats) -> Floats:
-        chance = self._model.probability(vectors @ self._texts_KD.T, len(self.labels))
+        searched = round(math.sqrt(len(self.labels)))
+        chance = self._model.probability(vectors @ self._texts_KD.T, searched)
         sure = chance.astype(np.float64).clip(EDGE, 1 - EDGE)
         return np.asarray(np.log(sure / (1 - sure)))
 

@@ -11,6 +11,7 @@ import pytest
 
 from app.background import Background
 from app.moment_table import LibraryError
+from app.pipelines.recognizing import RecognizeRequest
 from app.pipelines.requests import DEFAULT_SEARCHER, LibraryRequest, SummaryRequest
 from app.progress import Done
 from app.services import Services
@@ -79,6 +80,16 @@ def test_what_was_looked_at_is_in_the_library(services: Services, film: Path) ->
     assert [found.content_hash for found in (*result.videos, *result.below)] == [
         opened.info.content_hash
     ]
+
+
+def test_what_was_looked_at_for_its_actions_is_in_the_library_too(
+    services: Services, film: Path
+) -> None:
+    opened = result_of(services.open_file(film, "My film.mp4"))
+    for _ in services.actions.recognize(opened.info, RecognizeRequest(labels=("dancing",))):
+        pass
+    assert services.library.wait(PATIENCE_S)
+    assert [entry.name for entry in services.library.entries()] == ["My film.mp4"]
 
 
 def test_what_was_not_looked_at_to_the_end_is_not(services: Services, film: Path) -> None:

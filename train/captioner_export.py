@@ -44,7 +44,7 @@ Research data, see its owners' terms. {items}
 
 Confidence is an estimate of the share of a caption's words (articles and the like left out) that
 people who saw the same frames used too, fitted on held-out training videos. Below
-{doubt_below:.0%} it says the surest of what it considered, down to "{plain}".
+{doubt_below:.0%} it says the surest of what it considered, plain sentences among it: {plain}.
 
 ## Limits
 English. It knows what {videos:,} web videos of about 2015 show: men talking, cooking, sports,
@@ -211,7 +211,7 @@ def _card(
         ),
         figures=caption_report.as_markdown(report).rstrip(),
         doubt_below=described["doubt_below"],
-        plain=described["plain"][0],
+        plain="; ".join(described["plain"]) or "none here",
         videos=items["train"]["msrvtt"],
         code=described["code_version"],
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.pipelines.recognize import RecognizeStep
 
 KIND = "action_classifier"
+NOT_TRAINED_ON = "labels it was not trained on"
 SAME_TIME_S = 1e-3
 
 
@@ -53,15 +54,14 @@ class ActionService:
         meter = meter or Meter()
         yield RecognizeStep(Progress("Loading the model"), meter.reading(), video.start_s)
         model, encoder = self._models(request)
-        quality = self._quality(model.name) or None
-        if request.labels:
-            quality = "labels it was not trained on"
+        quality = NOT_TRAINED_ON if request.labels else self._quality(request.checkpoint)
         steps = recognize(video, request, model, encoder, self._indexes, meter, quality)
         yield from self._library.remembered(steps, video, encoder.name, request.fps)
 
     def pictures(self, result: ActionResult, times_s: Sequence[float]) -> list[bytes]:
         """Small JPEGs of sampled frames; empty where the video was not read to the end."""
-        encoder = registry.load(self._index_encoder(result))
+        model = registry.load(DEFAULT_READER if result.zero_shot else result.model.name)
+        encoder = registry.load(model.index_encoder)
         key = IndexKey(
             result.video.content_hash, encoder.name, encoder.weights_hash, result.sampling.fps
         )
@@ -74,9 +74,6 @@ class ActionService:
             thumbnails[at] if abs(times[at] - time_s) < SAME_TIME_S else b""
             for at, time_s in zip(nearest, times_s, strict=True)
         ]
-
-    def _index_encoder(self, result: ActionResult) -> str:
-        return str(registry.load(result.model.name).index_encoder)
 
     def _models(self, request: RecognizeRequest) -> tuple[ActionClassifier, FrameEncoder]:
         if request.labels:

@@ -17,6 +17,7 @@ from app.pipelines.searchable import Searchables
 from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.settings import Settings
 from app.sources.store import MediaStore, StoredVideo
+from app.trigger_service import TriggerService
 from models import registry
 from models.catalogue import ModelFacts, all_model_facts, model_facts
 from models.errors import CheckpointError, RequestError, VideoOpenError
@@ -66,6 +67,9 @@ class Services:
             settings, self.media, self.indexes, self.searchables, _quality
         )
         self.actions = ActionService(self.indexes, self.library, _quality)
+        self.triggers = TriggerService(
+            self.indexes, self.library, self.searchables, self.files, _quality
+        )
 
     # -- opening -------------------------------------------------------------------------------
 

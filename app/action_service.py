@@ -12,6 +12,8 @@ from app.performance import Meter
 from app.pipelines.recognizing import DEFAULT_READER, RecognizeRequest
 from app.progress import Progress
 from models import registry
+from models.catalogue import model_facts
+from models.class_quality import ClassQuality, class_quality
 from models.errors import CheckpointError, RequestError
 from models.protocols import ActionClassifier, FrameEncoder
 from models.types import VideoInfo
@@ -57,6 +59,12 @@ class ActionService:
         quality = NOT_TRAINED_ON if request.labels else self._quality(request.checkpoint)
         steps = recognize(video, request, model, encoder, self._indexes, meter, quality)
         yield from self._library.remembered(steps, video, encoder.name, request.fps)
+
+    def class_quality(self, checkpoint: str) -> ClassQuality | None:
+        """How well each class of a checkpoint is known; None where that was not measured."""
+        if checkpoint not in self.checkpoints:
+            return None
+        return class_quality(model_facts(registry.MODELS[checkpoint]).metrics)
 
     def pictures(self, result: ActionResult, times_s: Sequence[float]) -> list[bytes]:
         """Small JPEGs of sampled frames; empty where the video was not read to the end."""

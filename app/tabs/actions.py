@@ -16,7 +16,7 @@ from app.pipelines.recognizing import (
 )
 from app.services import OpenedVideo, Services
 from app.tabs.action_files import ActionFiles
-from app.tabs.actions_view import EMPTY, LAYER, found, glances, read_through, ribbons
+from app.tabs.actions_view import EMPTY, LAYER, found, glances, measured, read_through, ribbons
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
 from app.tabs.summarize import NO_VIDEO, facts
@@ -97,6 +97,9 @@ class ActionsTab:
         self._looked = component("looked", elem_classes="fs-layer")
         self._files = ActionFiles(self._services, self._result, self._note)
         self._command = component("command", elem_id="actions-command")
+        self._quality = component(
+            "quality", self._measured(self._checkpoint.value), elem_id="actions-quality"
+        )
         self._facts = component("facts", elem_id="actions-performance")
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
@@ -117,6 +120,9 @@ class ActionsTab:
             self._result,
             [self._looked, self._note],
             **quick,
+        )
+        self._checkpoint.change(
+            self._measured, self._checkpoint, self._quality, queue=False, **QUIET
         )
         self._files.connect()
         return [running]
@@ -188,6 +194,10 @@ class ActionsTab:
                 times = [frame.time_s for frame in stretch.looked_at]
                 pictures = self._services.actions.pictures(result, times)
                 yield {self._looked: glances(shown, stretch, pictures), self._note: None}
+
+    def _measured(self, checkpoint: str | None) -> dict[str, Any] | None:
+        checkpoint = checkpoint or DEFAULT_CLASSIFIER
+        return measured(checkpoint, self._services.actions.class_quality(checkpoint))
 
     def _on_failure(self, text: str) -> Updates:
         return {self._note: problem(text), self._stage.status: failed()}

@@ -9,6 +9,7 @@ from app.pipelines.action_words import durations, summed_up
 from app.timeline.results import clock, picture
 from app.timeline.stage import layer
 from app.timeline.tracks import NamedSpan, Ribbon, colour_of, percent, shades
+from models.class_quality import ClassQuality
 
 LAYER = "actions"
 TRACK, OWN_TRACK = "Actions", "Your labels"
@@ -119,6 +120,26 @@ def _spans(result: ActionResult) -> list[NamedSpan]:
 def shade_of(result: ActionResult) -> dict[str, int]:
     """By how long they are seen, so that the longest ones differ."""
     return shades(durations(result))
+
+
+def measured(checkpoint: str, quality: ClassQuality | None) -> dict[str, Any] | None:
+    """The value of the quality panel; the classes it knows best come first."""
+    if quality is None:
+        return None
+    classes: list[dict[str, Any]] = [
+        {"label": label, "accuracy": quality.accuracy(at), "count": quality.count(at)}
+        for at, label in enumerate(quality.labels)
+    ]
+    tests = sum(map(quality.count, range(len(quality.labels))))
+    right = sum(quality.confusion[at][at] for at in range(len(quality.labels)))
+    return {
+        "model": checkpoint,
+        "said": f"{checkpoint} recognized {right:,} of {tests:,} tests it had not learned from "
+        f"({percent(right / max(tests, 1))}), of {len(classes)} actions.",
+        "classes": sorted(classes, key=lambda row: -row["accuracy"]),
+        "labels": quality.labels,
+        "confusion": quality.confusion,
+    }
 
 
 def facts_line(result: ActionResult) -> str:

@@ -19,7 +19,7 @@ from models.types import Floats, Pixels
 from train import shipping
 from train.compact_detector_config import DetectorConfig
 from train.data.detection_batches import drawn_how_often
-from train.data.detection_teacher import LABELS_FILE, TEACHER_FILE
+from train.data.detection_teacher import TEACHER_FILE
 from train.data.frames import HELD_OUT_PERCENT
 from train.graphs import agreed, graph_of
 from train.objects_report import (
@@ -83,8 +83,7 @@ def export_detector(config: DetectorConfig, state_path: Path, folder: Path) -> C
     model.shape = shape = dataclasses.replace(shape, activation_limit=ACTIVATION_LIMIT)
     full = PictureDetector(model)
     rounded = shipping.in_half_precision(full)
-    cache, labels = Path(config.data.cache_dir), Path(config.data.data_dir) / "teachers"
-    held = open_held_out(cache, labels / LABELS_FILE)
+    held = open_held_out(Path(config.data.cache_dir), Path(config.data.data_dir))
     compared = _some_pictures(held, config.validation_side_px)
     distance = _distance(full, rounded, compared, shape)
     half = distance <= HALF_TOLERANCE

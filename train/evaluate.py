@@ -4,6 +4,7 @@
     python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate captions [--config FILE] [--folder FOLDER] [--out train/results]
+    python -m train.evaluate objects [--config FILE] [--folder FOLDER] [--sheet F.png]
 
 `keyframes` is the trained scorer over five folds (train/folds.py), `retrieval` frame search over
 whole galleries (train/retrieval_report.py). For `summaries`,
@@ -190,6 +191,19 @@ def _captions(given: argparse.Namespace) -> str:
     return caption_report.write_report(report, given.out)
 
 
+def _objects(given: argparse.Namespace) -> str:
+    from train import objects_report
+    from train.compact_detector_config import load_config
+
+    data = load_config(given.config, given.settings).data
+    held = objects_report.open_held_out(Path(data.cache_dir), Path(data.data_dir))
+    if given.sheet is not None:
+        objects_report.write_sheet(held, given.folder, given.sheet)
+    return objects_report.write_report(
+        objects_report.evaluate_objects(held, given.folder), given.out
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -215,7 +229,16 @@ def main(arguments: list[str] | None = None) -> None:
     captions.add_argument("--set", dest="settings", action="append", default=[])
     captions.add_argument("--folder", type=Path, default=Path("checkpoints/captioner"))
     captions.add_argument("--out", type=Path, default=Path("train/results"))
+    objects = commands.add_parser("objects", help="the compact detector on held-out pictures")
+    objects.add_argument("--config", type=Path, default=Path("train/configs/compact_detector.yaml"))
+    objects.add_argument("--set", dest="settings", action="append", default=[])
+    objects.add_argument("--folder", type=Path, default=Path("checkpoints/compact_detector"))
+    objects.add_argument("--out", type=Path, default=Path("train/results"))
+    objects.add_argument("--sheet", type=Path, help="also pictures with their boxes, to look at")
     given = parser.parse_args(arguments)
+    if given.command == "objects":
+        print(_objects(given))
+        return
     if given.command == "captions":
         print(_captions(given))
         return

@@ -4,6 +4,7 @@
     python -m train.export keyframe_scorer [--run STATE.ckpt] [--to checkpoints/keyframe_scorer]
     python -m train.export compact [--run STATE.ckpt] [--to checkpoints/compact]
     python -m train.export captioner [--run STATE.ckpt] [--to checkpoints/captioner]
+    python -m train.export compact_detector [--run STATE.ckpt] [--to checkpoints/compact_detector]
 
 Without --run the last state of the config's run is taken.
 """
@@ -60,12 +61,24 @@ def _captioner(
     )
 
 
+def _compact_detector(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import compact_detector_config, compact_detector_export
+
+    config = compact_detector_config.load_config(config_path, settings)
+    return compact_detector_export.export_detector(
+        config, state_path or fitting.last_checkpoint(config.run), folder
+    )
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
     "backbone": _backbone,
     "keyframe_scorer": _keyframe_scorer,
     "compact": _compact,
     "captioner": _captioner,
+    "compact_detector": _compact_detector,
 }
 
 

@@ -22,7 +22,7 @@ from models.detector_network import DetectorShape
 from models.squash import squash_to_square
 from models.types import Floats, Pixels
 from train.data.detection_batches import held_out_places
-from train.data.detection_teacher import KINDS, TeacherBoxes
+from train.data.detection_teacher import KINDS, LABELS_FILE, TeacherBoxes
 from train.data.frames import FrameStore, open_frame_store
 from train.data.teacher_boxes import BoxStore, open_box_store
 from train.detection_figures import LARGE, SAME_IOU, SURE, Agreement
@@ -32,6 +32,7 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(3, 17))
 GOOD_ENOUGH = 0.3  # average precision of a kind, where choices are made
 LEAST_WANTED = 10  # boxes of a kind, for a choice about it
 CHUNK = 32
+SHEET_PICTURES, SHEET_COLUMNS, SHEET_TILE_PX = 40, 5, (360, 260)
 
 Cells = Callable[[Pixels], Floats]
 
@@ -63,9 +64,10 @@ class HeldOut:
             )
 
 
-def open_held_out(cache_dir: Path, labels_path: Path) -> HeldOut:
+def open_held_out(cache_dir: Path, data_dir: Path) -> HeldOut:
+    labels = (data_dir / "teachers" / LABELS_FILE).read_text().split("\n")
     store = open_frame_store(cache_dir / "frames")
-    return HeldOut(store, open_box_store(cache_dir), tuple(labels_path.read_text().split("\n")))
+    return HeldOut(store, open_box_store(cache_dir), tuple(labels))
 
 
 def choose_scores(
@@ -158,10 +160,9 @@ def _plain(**figures: float) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in figures.items() if math.isfinite(value)}
 
 
-def evaluate_objects(folder: Path, cache_dir: Path, data_dir: Path) -> dict[str, Any]:
+def evaluate_objects(held: HeldOut, folder: Path) -> dict[str, Any]:
     """The shipped checkpoint, as the application runs it."""
     detector = CompactDetector(folder)
-    held = open_held_out(cache_dir, data_dir / "teachers" / "coco_labels.txt")
     reader, shape = detector.reader, _shape_of(detector)
     rows = figures_of(held, shape, reader.least, detector.cells, detector.side_px)
     reported = held.halves().reported
@@ -215,3 +216,47 @@ def write_report(report: Mapping[str, Any], out: Path) -> str:
     table = as_markdown(report)
     (out / "objects.md").write_text(table)
     return table
+
+
+def write_sheet(held: HeldOut, folder: Path, path: Path) -> None:
+    """Some held-out pictures: what the detector shows in bright lines, the teacher's sure boxes
+    in thin white ones."""
+    import cv2
+
+    detector = CompactDetector(folder)
+    reported = held.halves().reported
+    places = reported[:: max(1, len(reported) // SHEET_PICTURES)][:SHEET_PICTURES]
+    tiles = []
+    for place in places.tolist():
+        picture = held.store.picture(int(held.boxes.pictures[place]))
+        scale = min(SHEET_TILE_PX[0] / picture.shape[1], SHEET_TILE_PX[1] / picture.shape[0])
+        large = cv2.resize(picture, None, fx=scale, fy=scale)
+        size = np.tile(np.array(large.shape[1::-1], np.float32), 2)
+        theirs = held.boxes.of(place)
+        for box in theirs.boxes[theirs.scores >= SURE] * size:
+            _rectangle(large, box, (255, 255, 255), 1)
+        (found,) = detector.detect(picture[None])
+        for box, score, label in zip(
+            found.boxes_px * scale, found.scores, found.labels, strict=True
+        ):
+            colour = (60, 255, 60) if label == "person" else (255, 160, 0)
+            _rectangle(large, box, colour, 2)
+            corner = int(box[0]) + 2, int(box[1]) + 14
+            cv2.putText(large, f"{label} {score:.2f}", corner, 0, 0.45, colour, 1)
+        tile = np.zeros((SHEET_TILE_PX[1], SHEET_TILE_PX[0], 3), np.uint8)
+        tile[: large.shape[0], : large.shape[1]] = large
+        tiles.append(tile)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % SHEET_COLUMNS)
+    rows = [
+        np.concatenate(tiles[start : start + SHEET_COLUMNS], axis=1)
+        for start in range(0, len(tiles), SHEET_COLUMNS)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.concatenate(rows)[:, :, ::-1])
+
+
+def _rectangle(picture: Pixels, box: Floats, colour: tuple[int, int, int], width: int) -> None:
+    import cv2
+
+    x0, y0, x1, y1 = (round(float(side)) for side in box)
+    cv2.rectangle(picture, (x0, y0), (x1, y1), colour, width)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import registry
+from models import hub, registry
 from models.checkpoint import Checkpoint, read_checkpoint
-from models.errors import CheckpointError
+from models.errors import CheckpointError, ModelUnavailableError
 from models.quality import NOT_MEASURED, Quality, quality_in_words
 from models.registry import ModelEntry
 
@@ -24,7 +24,10 @@ DATA_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """`problem`: why the model cannot be used, one sentence; None where it can."""
+    """`problem`: why the model cannot be used, one sentence; None where it can.
+
+    `place`: of a model that is not part of this program, where it is or comes from.
+    """
 
     name: str
     purpose: str
@@ -36,6 +39,7 @@ class ModelFacts:
     quality: Quality
     metrics: Mapping[str, Any]
     problem: str | None = None
+    place: str | None = None
 
 
 def all_model_facts() -> tuple[ModelFacts, ...]:
@@ -44,6 +48,8 @@ def all_model_facts() -> tuple[ModelFacts, ...]:
 
 def model_facts(entry: ModelEntry) -> ModelFacts:
     """Nothing is raised where the folder does not fit: `problem` says what differs."""
+    if entry.hub is not None:
+        return _hub_facts(entry, entry.hub)
     checkpoint, problem = None, None
     if entry.weights != registry.NO_WEIGHTS:
         try:
@@ -61,6 +67,29 @@ def model_facts(entry: ModelEntry) -> ModelFacts:
         quality=NOT_MEASURED if checkpoint is None else _quality(checkpoint),
         metrics={} if checkpoint is None else checkpoint.metrics,
         problem=problem,
+    )
+
+
+def _hub_facts(entry: ModelEntry, model: hub.HubModel) -> ModelFacts:
+    """Without asking the hub, and without hashing gigabytes: the hash is taken on loading."""
+    folder, problem = None, None
+    try:
+        folder = hub.folder_here(model)
+    except ModelUnavailableError as error:
+        problem = str(error)
+    place = "on this machine" if folder is not None else f"fetched on first use: {model.repository}"
+    return ModelFacts(
+        name=entry.name,
+        purpose=entry.purpose,
+        kind=entry.kind,
+        licence=entry.licence,
+        megabytes=model.megabytes if folder is None else _megabytes(folder),
+        weights_hash=None,
+        data=model.trained_on,
+        quality=Quality("not measured here", f"Not here; its authors report {model.reported}."),
+        metrics={},
+        problem=problem,
+        place=place,
     )
 
 

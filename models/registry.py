@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models import hub
 from models.errors import ModelUnavailableError
+from models.hub import HubModel
 
 NO_WEIGHTS = "no weights"
+FROM_THE_HUB = "from the hub on first use"
 CHECKPOINTS_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One row of the table. `kind` says which protocol the built model fulfils."""
+    """One row of the table. `kind` says which protocol the built model fulfils.
+
+    `hub`: where its files come from, if they are not part of this program.
+    """
 
     name: str
     kind: str
@@ -22,6 +28,7 @@ class ModelEntry:
     build: Callable[[], Any]
     weights: str = NO_WEIGHTS
     licence: str = "Apache-2.0"
+    hub: HubModel | None = None
 
 
 def _colour() -> Any:
@@ -54,6 +61,31 @@ def _captioner() -> Any:
     return Captioner(CHECKPOINTS_DIR / "captioner")
 
 
+def _detr() -> Any:
+    from models.object_detector import HubObjectDetector
+
+    return HubObjectDetector(hub.fetch(hub.DETR), hub.DETR.name)
+
+
+def _dfine() -> Any:
+    from models.object_detector import HubObjectDetector
+
+    return HubObjectDetector(hub.fetch(hub.D_FINE), hub.D_FINE.name)
+
+
+def _smolvlm() -> Any:
+    from models.vision_language import VisionLanguageModel
+
+    return VisionLanguageModel(hub.fetch(hub.SMOL_VLM), hub.SMOL_VLM.name)
+
+
+def _llava() -> Any:
+    from models.vision_language import VisionLanguageModel
+
+    # Each picture is eleven times as many tokens to it as to SmolVLM2.
+    return VisionLanguageModel(hub.fetch(hub.LLAVA), hub.LLAVA.name, frames_wanted=4)
+
+
 MODELS: dict[str, ModelEntry] = {
     entry.name: entry
     for entry in (
@@ -84,9 +116,43 @@ MODELS: dict[str, ModelEntry] = {
             build=_keyframe_scorer,
             weights="shipped, trained here",
         ),
+        ModelEntry(
+            name=hub.DETR.name,
+            kind="object_detector",
+            purpose="Finds 80 kinds of things in pictures, with boxes; large",
+            build=_detr,
+            weights=FROM_THE_HUB,
+            hub=hub.DETR,
+        ),
+        ModelEntry(
+            name=hub.D_FINE.name,
+            kind="object_detector",
+            purpose="Finds 80 kinds of things in pictures, with boxes; small and fast",
+            build=_dfine,
+            weights=FROM_THE_HUB,
+            hub=hub.D_FINE,
+        ),
+        ModelEntry(
+            name=hub.SMOL_VLM.name,
+            kind="scene_describer",
+            purpose="Says what pictures of an event show, and whether it happens; for a GPU or "
+            "patience",
+            build=_smolvlm,
+            weights=FROM_THE_HUB,
+            hub=hub.SMOL_VLM,
+        ),
+        ModelEntry(
+            name=hub.LLAVA.name,
+            kind="scene_describer",
+            purpose="Says what pictures of an event show, and whether it happens; for a GPU",
+            build=_llava,
+            weights=FROM_THE_HUB,
+            hub=hub.LLAVA,
+        ),
     )
 }
 
+_WAIT_S = 0.5
 _loaded: dict[str, Any] = {}
 _locks: dict[str, threading.Lock] = {name: threading.Lock() for name in MODELS}
 
@@ -95,8 +161,10 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(entry.name for entry in MODELS.values() if entry.kind == kind)
 
 
-def load(name: str) -> Any:
+def load(name: str, report: hub.Report = hub.ignore_report) -> Any:
     """The model of that name, built on first use and then shared.
+
+    `report` hears how far fetching is, several times a second; it may raise to stop waiting.
 
     Raises:
         ModelUnavailableError: there is no such model, or its weights cannot be had.
@@ -105,7 +173,21 @@ def load(name: str) -> Any:
         raise ModelUnavailableError(
             f"There is no model named {name!r}; there are: {', '.join(MODELS)}."
         )
-    with _locks[name]:
+    while not _locks[name].acquire(timeout=_WAIT_S):
+        report(f"Waiting for {name}, which is being loaded", None)
+    try:
         if name not in _loaded:
-            _loaded[name] = MODELS[name].build()
+            entry = MODELS[name]
+            if entry.hub is not None:
+                hub.fetch(entry.hub, report, _instead_of(entry))
+                report(f"Loading {name}", None)
+            _loaded[name] = entry.build()
         return _loaded[name]
+    finally:
+        _locks[name].release()
+
+
+def _instead_of(entry: ModelEntry) -> str:
+    """What can be chosen where the hub cannot be asked."""
+    shipped = [name for name in names(entry.kind) if MODELS[name].hub is None]
+    return f"choose {' or '.join([*shipped, 'none'])} instead"

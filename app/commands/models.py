@@ -42,6 +42,8 @@ def _row(fact: ModelFacts) -> tuple[str, ...]:
     size = "" if fact.megabytes is None else f"{fact.megabytes:.1f}"
     if fact.problem is not None:
         return fact.name, fact.kind, "unusable", size, fact.problem
+    if fact.place is not None:
+        return fact.name, fact.kind, fact.place.split(":")[0], size, fact.quality.full
     return fact.name, fact.kind, weights, size, fact.quality.full
 
 
@@ -57,4 +59,5 @@ def _as_json(fact: ModelFacts) -> dict[str, Any]:
         "quality": fact.quality.full,
         "metrics": dict(fact.metrics),
         "problem": fact.problem,
+        "place": fact.place,
     }

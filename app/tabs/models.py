@@ -34,6 +34,12 @@ def told(facts: ModelFacts) -> dict[str, Any]:
     """One model as the page shows it: its name, what it does, and what is known of it."""
     if facts.problem is not None:
         known = [("Missing", facts.problem)]
+    elif facts.place is not None:
+        known = [
+            ("Measured", facts.quality.full),
+            ("Trained on", facts.data),
+            ("Weights", f"{facts.megabytes:,.0f} MB, {facts.place}"),
+        ]
     elif facts.weights_hash is None:
         known = [("Weights", "none: nothing was learned, so nothing is promised")]
     else:

@@ -1,0 +1,284 @@
+"""Public models: found on this machine, else fetched once from the hub, else refused in a sentence.
+
+A model is looked for in the folder that FRAMESCRY_MODELS_DIR names, then in the hub's own cache.
+Only where it is in neither is the hub asked, after a short probe: its library tries again for half
+a minute before it gives up, and nobody waits that long to hear that there is no network. Weights
+are safetensors, never pickles, and code that comes with a model is never run.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from models.errors import ModelUnavailableError
+
+MODELS_DIR_VARIABLE = "FRAMESCRY_MODELS_DIR"
+WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
+CONFIG_FILE = "config.json"
+_FETCHED_ENDINGS = (".json", ".jinja", ".txt", ".model", ".safetensors")
+_PROBE_S = 1.5
+_PROBE_HOLDS_S = 30.0
+_LIST_S = 10.0
+_REPORT_EVERY_S = 0.1
+_log = logging.getLogger(__name__)
+
+# What is being done, in words, and the share of it that is done. It may raise to stop the work.
+Report = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model of the hub. `name` is its registry key, and what its folder may be called."""
+
+    name: str
+    repository: str
+    revision: str  # of a commit: what is fetched never changes
+    megabytes: int
+    trained_on: str
+    reported: str  # what its authors measured
+
+
+DETR = HubModel(
+    name="detr-resnet-50",
+    repository="facebook/detr-resnet-50",
+    revision="1d5f47bd3bdd2c4bbfa585418ffe6da5028b4c0b",
+    megabytes=167,
+    trained_on="COCO 2017: 118,000 pictures",
+    reported="AP .420 on COCO's validation pictures",
+)
+D_FINE = HubModel(
+    name="dfine-small",
+    repository="ustc-community/dfine-small-coco",
+    revision="f79e65b5fbb33ceb9d3ebba042955d7410c608f8",
+    megabytes=42,
+    trained_on="COCO 2017: 118,000 pictures",
+    reported="AP .485 on COCO's validation pictures",
+)
+SMOL_VLM = HubModel(
+    name="smolvlm2-500m",
+    repository="HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+    revision="7b375e1b73b11138ff12fe22c8f2822d8fe03467",
+    megabytes=2040,
+    trained_on="Captions, questions and answers about pictures and videos",
+    reported="42.2 % of the questions of Video-MME",
+)
+LLAVA = HubModel(
+    name="llava-onevision-0.5b",
+    repository="llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
+    revision="07f3bcbfed95e8dfbabd7b97a43f2ee978a25b4d",
+    megabytes=1800,
+    trained_on="LLaVA-OneVision: questions and answers about pictures and videos",
+    reported="44.0 % of the questions of Video-MME",
+)
+
+
+def ignore_report(_words: str, _share: float | None) -> None:
+    """For callers that do not show progress."""
+
+
+def folder_here(model: HubModel) -> Path | None:
+    """Where the model lies on this machine, whole; None where it does not. No network.
+
+    Raises:
+        ModelUnavailableError: FRAMESCRY_MODELS_DIR has a folder for it that cannot be used.
+    """
+    chosen = _chosen_folder(model)
+    if chosen is not None:
+        lacking = lacking_in(chosen)
+        if lacking is not None:
+            raise ModelUnavailableError(
+                f"The folder {chosen.name} in {MODELS_DIR_VARIABLE} has no {lacking}: put the "
+                f"files of {model.repository} there, or take the folder away."
+            )
+        return chosen
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(model.repository, CONFIG_FILE, revision=model.revision)
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    return folder if lacking_in(folder) is None else None
+
+
+def _chosen_folder(model: HubModel) -> Path | None:
+    """Of the folder that people set: under the model's name here, or as the hub calls it."""
+    text = os.environ.get(MODELS_DIR_VARIABLE, "").strip()
+    if not text:
+        return None
+    root = Path(text).expanduser()
+    if not root.is_dir():
+        raise ModelUnavailableError(
+            f"{MODELS_DIR_VARIABLE} names no folder of this machine: correct it, or unset it."
+        )
+    places = (model.name, model.repository, model.repository.split("/")[-1])
+    return next((root / place for place in places if (root / place).is_dir()), None)
+
+
+def lacking_in(folder: Path) -> str | None:
+    """The first of the needed files that is not there."""
+    if not (folder / CONFIG_FILE).is_file():
+        return CONFIG_FILE
+    try:
+        files = weight_files(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return WEIGHTS_FILE
+    return next((file.name for file in files if not file.is_file()), None)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """One, or the several that large weights are cut into."""
+    index = folder / WEIGHTS_INDEX
+    if (folder / WEIGHTS_FILE).is_file() or not index.is_file():
+        return [folder / WEIGHTS_FILE]
+    parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    return [folder / Path(part).name for part in sorted(set(parts))]
+
+
+def weights_hash(folder: Path) -> str:
+    """Of one file its SHA-256; of several, that of their hashes one after the other."""
+    hashes = []
+    for path in weight_files(folder):
+        with path.open("rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def fetch(model: HubModel, report: Report = ignore_report, instead: str = "") -> Path:
+    """The folder of the model, fetched first where it is not on this machine.
+
+    `instead`: what else can be chosen, such as "choose captioner or none"; it ends the sentence
+    that is said where the model cannot be had.
+
+    Raises:
+        ModelUnavailableError: it is not here and the hub does not give it.
+    """
+    folder = folder_here(model)
+    if folder is not None:
+        return folder
+    ending = f"; {instead}." if instead else "."
+    report(f"Asking the model hub for {model.name}", None)
+    why = _why_not_asked()
+    if why is not None:
+        raise ModelUnavailableError(f"{model.name} is not on this machine and {why}{ending}")
+    from httpx2 import HTTPError  # how the hub's library fetches
+
+    try:
+        folder = _fetched(model, report)
+    except (OSError, RuntimeError, ValueError, HTTPError) as error:
+        _log.warning("%s could not be fetched: %s", model.repository, error)
+        raise ModelUnavailableError(
+            f"{model.name} could not be fetched from the model hub (the log says why){ending}"
+        ) from error
+    lacking = lacking_in(folder)
+    if lacking is not None:
+        raise ModelUnavailableError(
+            f"The model hub gave no {lacking} for {model.name}, so it cannot be used{ending}"
+        )
+    return folder
+
+
+def _fetched(model: HubModel, report: Report) -> Path:
+    """Everything but what other programs need; the weights last, so that they mean the rest."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    listed = HfApi().model_info(
+        model.repository, revision=model.revision, files_metadata=True, timeout=_LIST_S
+    )
+    sizes = {file.rfilename: file.size or 0 for file in listed.siblings or () if _wanted(file)}
+    meter = _Meter(model, max(1, sum(sizes.values())), report)
+    folder = Path()
+    for name in sorted(sizes, key=lambda name: (name.endswith(".safetensors"), name)):
+        path = hf_hub_download(
+            model.repository, name, revision=model.revision, tqdm_class=meter.bar_class()
+        )
+        folder = Path(path).parent
+    return folder
+
+
+def _wanted(file: Any) -> bool:
+    """Of what lies at the top: folders hold the same for other programs."""
+    name = str(file.rfilename)
+    return "/" not in name and name.endswith(_FETCHED_ENDINGS)
+
+
+class _Meter:
+    """Counts what arrives of all files together, and says so now and then."""
+
+    def __init__(self, model: HubModel, total: int, report: Report) -> None:
+        self._words = f"Fetching {model.name}, {total / 1e6:,.0f} MB"
+        self._total, self._report = total, report
+        self._done, self._said_at = 0, 0.0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if time.monotonic() - self._said_at >= _REPORT_EVERY_S:
+            self._said_at = time.monotonic()
+            self._report(self._words, min(1.0, self._done / self._total))
+
+    def bar_class(self) -> Any:
+        """What the hub's library takes for a progress bar; nothing is drawn."""
+        from tqdm import tqdm
+
+        meter = self
+
+        class Counted(tqdm):
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **{**options, "disable": True})
+
+            def update(self, n: float | None = 1) -> None:
+                meter.add(int(n or 0))
+
+        return Counted
+
+
+_probed: dict[str, tuple[float, bool]] = {}
+
+
+def _why_not_asked() -> str | None:
+    """Why the hub cannot be asked now, as the end of a sentence; None where it can."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE forbids asking the model hub for it"
+    return None if _reachable(constants.ENDPOINT) else "the model hub cannot be reached"
+
+
+def _reachable(endpoint: str) -> bool:
+    """Whether something answers there, or a proxy on the way to it; asked twice a minute at most.
+
+    Looking up a name has no time limit of its own, so a thread waits for it.
+    """
+    said_at, said = _probed.get(endpoint, (-_PROBE_HOLDS_S, False))
+    if time.monotonic() - said_at < _PROBE_HOLDS_S:
+        return said
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.extend(_connects(endpoint)), daemon=True)
+    thread.start()
+    thread.join(_PROBE_S)
+    _probed[endpoint] = (time.monotonic(), bool(found))
+    return bool(found)
+
+
+def _connects(endpoint: str) -> Iterator[bool]:
+    address = urlsplit(endpoint)
+    host = address.hostname or ""
+    proxy = urllib.request.getproxies().get(address.scheme)
+    if proxy and not urllib.request.proxy_bypass(host):
+        address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), _PROBE_S).close()
+    except OSError:
+        return
+    yield True

@@ -3,6 +3,7 @@
     python -m train.evaluate summaries --data FOLDER [--out train/results]
     python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
+    python -m train.evaluate triggers [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate captions [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate objects [--config FILE] [--folder FOLDER] [--sheet F.png]
 
@@ -204,6 +205,17 @@ def _objects(given: argparse.Namespace) -> str:
     )
 
 
+def _triggers(given: argparse.Namespace) -> str:
+    from train import trigger_report
+    from train.trigger_config import load_config
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config = load_config(given.config, given.settings)
+    report = trigger_report.evaluate_triggers(config, given.seeds)
+    trigger_report.write_report(report, given.out)
+    return trigger_report.as_markdown(report)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -235,7 +247,17 @@ def main(arguments: list[str] | None = None) -> None:
     objects.add_argument("--folder", type=Path, default=Path("checkpoints/compact_detector"))
     objects.add_argument("--out", type=Path, default=Path("train/results"))
     objects.add_argument("--sheet", type=Path, help="also pictures with their boxes, to look at")
+    triggers = commands.add_parser("triggers", help="the trained event, by five folds")
+    triggers.add_argument(
+        "--config", type=Path, default=Path("train/configs/trigger_detector.yaml")
+    )
+    triggers.add_argument("--set", dest="settings", action="append", default=[])
+    triggers.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    triggers.add_argument("--out", type=Path, default=Path("train/results"))
     given = parser.parse_args(arguments)
+    if given.command == "triggers":
+        print(_triggers(given))
+        return
     if given.command == "objects":
         print(_objects(given))
         return

@@ -5,6 +5,7 @@
     python -m train.export compact [--run STATE.ckpt] [--to checkpoints/compact]
     python -m train.export captioner [--run STATE.ckpt] [--to checkpoints/captioner]
     python -m train.export compact_detector [--run STATE.ckpt] [--to checkpoints/compact_detector]
+    python -m train.export trigger_detector [--run STATE.ckpt] [--to checkpoints/trigger_detector]
 
 Without --run the last state of the config's run is taken.
 """
@@ -72,6 +73,20 @@ def _compact_detector(
     )
 
 
+def _trigger_detector(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import trigger_config, trigger_export
+
+    config = trigger_config.load_config(config_path, settings)
+    return trigger_export.export_detector(
+        config,
+        state_path or fitting.last_checkpoint(config.run),
+        Path("train/results/triggers.json"),
+        folder,
+    )
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
     "backbone": _backbone,
@@ -79,6 +94,7 @@ EXPORTS: dict[str, Export] = {
     "compact": _compact,
     "captioner": _captioner,
     "compact_detector": _compact_detector,
+    "trigger_detector": _trigger_detector,
 }
 
 

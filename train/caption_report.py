@@ -1,9 +1,9 @@
 """Captions against what people said, beside what needs no captioner.
 
-The rows: one constant caption, the best of the commonest on training videos; the caption of the
-training video that looks most alike; the training caption that the frame-text encoder finds to fit
-best; the captioner on all frames and on the middle one alone; people, each of whose captions is
-scored against the others of its video.
+The rows: one constant caption, the best of the commonest on training videos; of each training
+video's most agreed caption the one of the video that looks most alike, and the one that the
+frame-text encoder finds to fit; the captioner on all frames and on the middle one alone; people,
+each of whose captions is scored against the others of its video.
 """
 
 import json
@@ -20,21 +20,21 @@ from models.types import Floats
 from train.caption_confidence import confidence_figures, share_used
 from train.caption_metrics import CiderD, bleu, caption_figures, rouge_l, tokens_of
 from train.captioner_config import CaptionerConfig
-from train.data.caption_batches import CaptionSources, consensus_of, open_sources
+from train.data.caption_batches import CaptionSources, agreement_of, open_sources
 from train.data.captions import CaptionedItem
 
 FIGURES = ("cider_d", "bleu_4", "rouge_l")
 TITLES = {
     "constant": "the same caption for all, chosen on training videos",
     "alike": "of the training video that looks most alike",
-    "words": "the training caption that fits best, by the frame-text encoder",
+    "words": "of training videos' best captions the one that fits, by the frame-text encoder",
     "one_frame": "captioner, the middle frame alone",
     "unguarded": "captioner, whatever its confidence",
     "captioner": "captioner",
     "people": "people, each against the others",
 }
 CONSTANTS = 60
-CONSTANT_ITEMS = 400
+CONSTANT_ITEMS = 200
 PEOPLE_TAKEN = 5  # captions of each video
 PROTOCOL = (
     "CIDEr-D, BLEU-4 and ROUGE-L against all references of a video, document frequencies from the "
@@ -60,7 +60,7 @@ def make_report(config: CaptionerConfig, folder: Path) -> dict[str, Any]:
     }
     said = say_all(captioner, sources, videos)
     plain = {name: [caption.text for caption in found] for name, found in said.items()}
-    plain |= without_captioner(sources, videos)
+    plain |= without_captioner(sources, videos, Path(config.data.cache_dir))
     report["rows"] = {name: scored(plain[name], videos) for name in TITLES if name in plain}
     report["rows"]["people"] = people_scored(videos)
     report["confidence"] = confidence_of(said["captioner"], videos)
@@ -127,18 +127,20 @@ def people_scored(items: Sequence[CaptionedItem]) -> dict[str, float]:
 
 
 def without_captioner(
-    sources: CaptionSources, items: Sequence[CaptionedItem]
+    sources: CaptionSources, items: Sequence[CaptionedItem], cache_dir: Path
 ) -> dict[str, list[str]]:
-    known = sources.part("train", "msrvtt")
-    agreement = consensus_of(known)[1]
+    every = sources.part("train")
+    agreed = zip(every, agreement_of(every, cache_dir), strict=True)
+    # Of each video the caption that the others agree with most.
+    best = [(i, i.captions[int(a.argmax())]) for i, a in agreed if i.source == "msrvtt"]
+    known, texts = [item for item, _ in best], [text for _, text in best]
     seen, wanted = (_means(sources, some) for some in (known, items))
     nearest = (wanted @ seen.T).argmax(axis=1)
-    texts = sorted({c for item in known for c in item.captions})
     encoder = sources.frame_text
     fits = _unit(_projected(sources, items)) @ encoder.encode_texts(texts).T
     return {
         "constant": [constant_caption(known)] * len(items),
-        "alike": [known[n].captions[int(agreement[n].argmax())] for n in nearest.tolist()],
+        "alike": [texts[n] for n in nearest.tolist()],
         "words": [texts[n] for n in fits.argmax(axis=1).tolist()],
     }
 

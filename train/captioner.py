@@ -11,10 +11,10 @@ in the config; `test` scores the last state on the chosen part of the training v
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -32,7 +32,7 @@ from train.data.caption_batches import (
     Batch,
     CaptionBatches,
     CaptionSources,
-    consensus_of,
+    agreement_of,
     frames_of,
     open_sources,
 )
@@ -49,16 +49,15 @@ class CaptionItems(lightning.LightningDataModule):
         super().__init__()
         self._config, self._sources = config, sources
         self.items = sources.part("train")
-        self._agreement = consensus_of(self.items)[1] if config.learning.consensus else None
+        self._agreement = agreement_of(self.items, Path(config.data.cache_dir))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Read again at every round."""
         trainer = cast(Any, self.trainer)
         round_number = trainer.current_epoch if trainer is not None else 0
-        agreement = self._agreement or [
-            np.ones(len(item.captions), np.float32) for item in self.items
-        ]
-        batches = CaptionBatches(self._sources, self.items, agreement, self._config, round_number)
+        batches = CaptionBatches(
+            self._sources, self.items, self._agreement, self._config, round_number
+        )
         return DataLoader(batches, batch_size=None, shuffle=False)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -105,13 +104,13 @@ class CaptionTraining(fitting.ValidatedModule):
         return loss
 
     def _word_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        frames = self.network.look(batch["features"], batch["present"])
+        seen = self.network.look(batch["features"], batch["present"])
         words = batch["words"]
-        each = self.config.data.captions_per_item
-        frames, present = (x.repeat_interleave(each, 0) for x in (frames, batch["present"]))
         following = words[:, 1:]
         wanted = sayable(following)
-        logits = self.network(frames, present, words[:, :-1], wanted)
+        logits = self.network(
+            seen.repeated(self.config.data.captions_per_item), words[:, :-1], wanted
+        )
         loss = functional.cross_entropy(
             logits, following[wanted], label_smoothing=self.config.learning.smoothing
         )
@@ -120,19 +119,18 @@ class CaptionTraining(fitting.ValidatedModule):
     def _reward_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
         learning, network = self.config.learning, self.network
         samples = learning.samples
-        frames = network.look(batch["features"], batch["present"])
-        frames, present = (x.repeat_interleave(samples, 0) for x in (frames, batch["present"]))
-        generator = torch.Generator(frames.device).manual_seed(torch.initial_seed() + 1)
+        seen = network.look(batch["features"], batch["present"]).repeated(samples)
+        generator = torch.Generator(seen.mean.device).manual_seed(torch.initial_seed() + 1)
         network.eval()  # said as it would be, learned with what is dropped in training
-        said = network.speak(frames, present, self.config.search.longest, generator)
+        said = network.speak(seen, self.config.search.longest, generator)
         network.train()
         rewards = self._rewards(batch["items"].tolist(), said)
         # Better than the item's other captions: no second network is needed to compare with.
         baseline = (rewards.sum(1, keepdim=True) - rewards) / (samples - 1)
-        advantage = (rewards - baseline).reshape(-1, 1).to(frames.device)
+        advantage = (rewards - baseline).reshape(-1, 1).to(said.device)
         words = torch.cat([torch.full_like(said[:, :1], START_ID), said], dim=1)
         wanted = sayable(said)
-        logits = network(frames, present, words[:, :-1], wanted)
+        logits = network(seen, words[:, :-1], wanted)
         losses = functional.cross_entropy(logits, said[wanted], reduction="none")
         loss = (losses * advantage.expand_as(said)[wanted]).mean()
         return loss, {"reward": rewards.mean(), "spread": (rewards - baseline).abs().mean()}
@@ -183,8 +181,8 @@ class CaptionTraining(fitting.ValidatedModule):
         features, present = frames_of([self.sources.features(item) for item in items])
         features, present = features.to(self.device), present.to(self.device)
         with torch.inference_mode():
-            frames = self.network.look(features, present)
-            said = self.network.speak(frames, present, self.config.search.longest, None)
+            seen = self.network.look(features, present)
+            said = self.network.speak(seen, self.config.search.longest, None)
         return [self.sources.words.decode(ids) for ids in said.tolist()]
 
     def on_validation_epoch_start(self) -> None:

@@ -116,8 +116,8 @@ def logs_of(
     for item in items:
         features, present = frames_of([sources.features(item)])
         ids = torch.tensor([[START_ID, *words.encode(item.captions[0])]])
-        frames = network.look(features, present)
-        logits = network(frames, present, ids, torch.ones_like(ids, dtype=torch.bool))
+        seen = network.look(features, present)
+        logits = network(seen, ids, torch.ones_like(ids, dtype=torch.bool))
         found.append(logits.log_softmax(1).numpy())
     return np.concatenate(found)
 

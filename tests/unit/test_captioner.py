@@ -47,7 +47,7 @@ def torch_logs(made: CaptionNetwork, seen: Floats, ids: list[int]) -> Floats:
     """[L + 1, vocabulary]: after the start and after each word."""
     rows, present = torch.from_numpy(seen)[None], torch.ones(1, len(seen), dtype=torch.bool)
     words = torch.tensor([[START_ID, *ids]])
-    logits = made(made.look(rows, present), present, words, torch.ones_like(words) > 0)
+    logits = made(made.look(rows, present), words, torch.ones_like(words) > 0)
     return np.asarray(logits.log_softmax(1).numpy(), np.float32)
 
 
@@ -74,7 +74,7 @@ def test_frames_beside_it_and_their_padding_do_not_matter() -> None:
     rows = torch.zeros(2, 4, SHAPE.input_dim)
     rows[0, :2], rows[1] = torch.from_numpy(features(2, 3)), torch.from_numpy(features(4, 4))
     present = torch.tensor([[True, True, False, False], [True] * 4])
-    together = made(made.look(rows, present), present, words, words >= 0)
+    together = made(made.look(rows, present), words, words >= 0)
     np.testing.assert_allclose(
         together[:3].log_softmax(1).numpy(), torch_logs(made, features(2, 3), [5, 6]), atol=1e-5
     )
@@ -144,17 +144,17 @@ def test_rules_that_make_no_sense_are_refused() -> None:
 def test_what_is_said_in_training_ends_once_and_holds_words_alone() -> None:
     made = network()
     rows, present = torch.from_numpy(features(6)).view(3, 2, -1), torch.ones(3, 2) > 0
-    frames = made.look(rows, present)
-    drawn = made.speak(frames, present, 5, torch.Generator().manual_seed(0))
-    again = made.speak(frames, present, 5, torch.Generator().manual_seed(0))
-    other = made.speak(frames, present, 5, torch.Generator().manual_seed(1))
+    seen = made.look(rows, present)
+    drawn = made.speak(seen, 5, torch.Generator().manual_seed(0))
+    again = made.speak(seen, 5, torch.Generator().manual_seed(0))
+    other = made.speak(seen, 5, torch.Generator().manual_seed(1))
     assert torch.equal(drawn, again)
     assert drawn.shape != other.shape or not torch.equal(drawn, other)
     for ids in drawn.tolist():
         end = ids.index(END_ID)
         assert end <= 5 and min(ids[:end], default=FIRST_ID) >= FIRST_ID
         assert set(ids[end + 1 :]) <= {0}
-    likeliest = made.speak(frames, present, 5, None)
+    likeliest = made.speak(seen, 5, None)
     first = torch_logs(made, rows[0].numpy(), [])[0]
     first[[0, 1, 3]] = -np.inf
     assert int(likeliest[0, 0]) == int(first.argmax())

@@ -26,7 +26,7 @@ from train.caption_confidence import (
     share_used,
 )
 from train.captioner_config import load_config
-from train.data.caption_batches import CaptionBatches, consensus_of
+from train.data.caption_batches import CaptionBatches, agreement_of
 from train.data.captions import CaptionedItem
 
 STOPPED_AT = (3, 8)  # one round of each part
@@ -131,7 +131,7 @@ def test_captions_that_score_more_become_likelier(trained: captioner.CaptionTrai
 
 def test_a_round_shows_every_item_once_and_depends_on_its_number_alone(trained: Any) -> None:
     sources, config = trained.sources, trained.config
-    agreement = consensus_of(trained.items)[1]
+    agreement = agreement_of(trained.items, Path(config.data.cache_dir))
     rounds = [
         [CaptionBatches(sources, trained.items, agreement, config, n)[i] for i in range(2)]
         for n in (0, 0, 1)

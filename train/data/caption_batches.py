@@ -4,6 +4,8 @@ Rounds, batches, which frames are seen and which captions read depend on the see
 batch's number alone, so that resuming is exact.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ from train.data.captions import CaptionedItem, load_captions
 from train.data.frames import open_frame_store
 
 WHOLE_SHARE = 0.5  # of the items in a batch all frames are seen, of the others some
+AGREEMENT_FILE = "agreement.npz"
 FLOOR = 0.05  # of a caption that no other agrees with, beside the mean agreement
 
 Batch = dict[str, Tensor]
@@ -76,12 +79,23 @@ def open_sources(config: CaptionerConfig) -> CaptionSources:
     )
 
 
-def consensus_of(items: Sequence[CaptionedItem]) -> tuple[CiderD, list[Floats]]:
-    """The measure over the items' captions, and how well each agrees with the item's others."""
-    cider = CiderD([[tokens_of(caption) for caption in item.captions] for item in items])
-    return cider, [
-        np.asarray(cider.among_references(number), np.float32) for number in range(len(items))
-    ]
+def agreement_of(items: Sequence[CaptionedItem], cache_dir: Path) -> list[Floats]:
+    """CIDEr-D of each caption against its item's others; kept, as that takes half a minute."""
+    texts = [[tokens_of(caption) for caption in item.captions] for item in items]
+    key = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+    path = cache_dir / "features" / AGREEMENT_FILE
+    ends = np.cumsum([len(every) for every in texts])[:-1]
+    if path.is_file():
+        with np.load(path) as file:
+            if str(file["key"]) == key:
+                return np.split(file["agreement"], ends)
+    cider = CiderD(texts)
+    every = [cider.among_references(number) for number in range(len(texts))]
+    flat = np.asarray([value for found in every for value in found], np.float32)
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, key=key, agreement=flat)
+    partial.replace(path)
+    return np.split(flat, ends)
 
 
 class CaptionBatches(Dataset[Batch]):

@@ -85,10 +85,12 @@ class PlannedDecoder:
         frame_ticks: int,
         stop: Callable[[], bool],
         last_stays: bool = False,
+        until_ticks: int | None = None,
     ) -> None:
         """`moments` is called once, with the time of the first frame that comes out.
 
-        With `last_stays` the last frame is shown at every later moment too.
+        With `last_stays` the last frame is shown at every later moment too. With `until_ticks`
+        the stream is over where a key frame shown then or later starts everything afresh.
         """
         self._video = video
         self._context = video.stream.codec_context
@@ -99,6 +101,7 @@ class PlannedDecoder:
         self._reader = PacketReader(video.stream)
         self._stop = stop
         self._last_stays = last_stays
+        self._until_ticks = until_ticks
         self._planned = True
         self._times: list[int] = []  # of the packets seen lately, in order
         self._pending: deque[tuple[VideoPacket, int]] = deque()  # not yet known whether wanted
@@ -128,12 +131,16 @@ class PlannedDecoder:
             end = last_ticks + max(1, last.duration or self._frame_ticks)
             if self._last_stays:
                 end = sys.maxsize
+            elif self._until_ticks is not None:
+                end = self._until_ticks
             if is_shown(last_ticks, end, self._moments):
                 yield ShownFrame(last, last_ticks, end)
 
     def _decoded(self) -> Iterator[VideoFrame]:
         for packet in self._video.packets(self._stop):
             pts = packet.pts
+            if self._is_over(packet, pts):
+                break
             if self._moments is None or not self._planned or pts is None:
                 yield from self._release_all()
                 self._planned = self._planned and pts is not None
@@ -147,6 +154,11 @@ class PlannedDecoder:
         while self._pending:
             yield from self._settle(*self._pending.popleft(), surely=True)
         yield from self._video.decode(None)
+
+    def _is_over(self, packet: VideoPacket, pts: int | None) -> bool:
+        if self._until_ticks is None or pts is None or pts < self._until_ticks:
+            return False
+        return self._reader.start(packet) is Start.FRESH
 
     def _note_time(self, packet: VideoPacket, pts: int) -> None:
         if not packet.is_discard and not self._reader.is_hidden(packet):

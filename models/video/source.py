@@ -1,5 +1,6 @@
 """An open video: frames at a steady rate, a first look at key frames, frames at given times."""
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -10,6 +11,7 @@ from types import TracebackType
 import numpy as np
 from av.video.frame import VideoFrame
 
+from models.device import allowed_cores
 from models.types import FrameBatch
 from models.video.batches import BatchStream, Stop
 from models.video.keyframes import KeyFrameReader
@@ -17,10 +19,16 @@ from models.video.opening import OpenVideo, open_video
 from models.video.picture import PictureMaker, scaled_size
 from models.video.planned import PlannedDecoder, ShownFrame
 from models.video.probe import probe_first
-from models.video.sampling import EvenMoments, ListedMoments, ticks_at
+from models.video.sampling import EvenMoments, ListedMoments, Moments, ticks_at
 from models.video.seeking import begin_before
+from models.video.side_by_side import SideBySide
+from models.video.stretches import LENGTH_S, Stretch, StretchMoments, begin, divide
 
 CLUSTER_GAP_S = 6.0  # moments closer than this are decoded in one go rather than sought
+MAX_WAITING = 16 << 20  # bytes of one stretch's pictures; some of them wait for their turn
+WHOLE = Stretch(None, None, None)
+
+StretchDecoder = Callable[[Stretch], Iterator[FrameBatch]]
 
 
 def _never() -> bool:
@@ -49,7 +57,8 @@ class VideoSource:
             VideoOpenError: the file has no video that can be decoded.
         """
         self.info, self._first = probe_first(path, name=name, content_hash=content_hash)
-        self.decode_s = 0.0
+        self.decode_s = 0.0  # of all threads together
+        self._counting = threading.Lock()
         self._stop = stop
         self._threads = threads
         self._running: list[BatchStream] = []
@@ -101,11 +110,13 @@ class VideoSource:
         self._running.append(stream)
         return stream
 
-    def _open(self, *, key_frames_only: bool = False) -> AbstractContextManager[OpenVideo]:
+    def _open(
+        self, *, key_frames_only: bool = False, threads: int | None = None
+    ) -> AbstractContextManager[OpenVideo]:
         return open_video(
             self.info.path,
             name=self.info.name,
-            threads=self._threads,
+            threads=threads or self._threads,
             pictures_only=True,
             key_frames_only=key_frames_only,
         )
@@ -116,15 +127,55 @@ class VideoSource:
     def _sample(
         self, fps: float, short_side_px: int | None, chunk: int, stop: Stop
     ) -> Generator[FrameBatch, None, None]:
+        stretches = self._stretches(fps, short_side_px)
+        if len(stretches) > 1:
+
+            def work(stopped: Stop) -> Generator[StretchDecoder, None, None]:
+                with self._open(threads=1) as video:
+                    yield lambda stretch: self._of_stretch(
+                        video, stretch, fps, short_side_px, chunk, stopped
+                    )
+
+            yield from SideBySide(stretches, work, allowed_cores(), stop).results()
+            return
         with self._open() as video:
-            decoder = PlannedDecoder(
-                video,
-                lambda first: EvenMoments(first, fps, video.time_base),
-                frame_ticks=self._frame_ticks(video),
-                stop=stop,
-            )
-            frames = ((shown.frame, shown.ticks) for shown in decoder.shown())
-            yield from self._batches(frames, video, short_side_px, repeat(chunk))
+            yield from self._of_stretch(video, stretches[0], fps, short_side_px, chunk, stop)
+
+    def _stretches(self, fps: float, short_side_px: int | None) -> list[Stretch]:
+        """What is decoded apart: one where much would wait in memory."""
+        width, height = scaled_size((self.info.width, self.info.height), short_side_px)
+        waiting = 3 * width * height * fps * LENGTH_S
+        long = self.info.duration_s >= 3 * LENGTH_S
+        if self._threads is not None or allowed_cores() < 2 or not long or waiting > MAX_WAITING:
+            return [WHOLE]
+        with self._open() as video:
+            return divide(video, LENGTH_S)
+
+    def _of_stretch(
+        self,
+        video: OpenVideo,
+        stretch: Stretch,
+        fps: float,
+        short_side_px: int | None,
+        chunk: int,
+        stop: Stop,
+    ) -> Iterator[FrameBatch]:
+        begin(video, stretch)
+        known_first = None if stretch is WHOLE else ticks_at(self.info.start_s, video.time_base)
+
+        def moments(first: int) -> Moments:
+            start = first if known_first is None else known_first
+            return StretchMoments(EvenMoments(start, fps, video.time_base), stretch)
+
+        decoder = PlannedDecoder(
+            video,
+            moments,
+            frame_ticks=self._frame_ticks(video),
+            stop=stop,
+            until_ticks=stretch.until_ticks,
+        )
+        frames = ((shown.frame, shown.ticks) for shown in decoder.shown())
+        yield from self._batches(frames, video, short_side_px, repeat(chunk))
 
     def _first_look(
         self, step_s: float, short_side_px: int | None, chunk: int, stop: Stop
@@ -196,7 +247,8 @@ class VideoSource:
                     ended = True
                 elif maker.draw(entry[0], pixels[len(times)]):
                     times.append(float(entry[1] * video.time_base))
-            self.decode_s += time.perf_counter() - began
+            with self._counting:
+                self.decode_s += time.perf_counter() - began
             if times:
                 yield FrameBatch(pixels[: len(times)], np.array(times))
             if ended:

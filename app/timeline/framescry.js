@@ -120,8 +120,13 @@
   fs.tabOpened = (name) => {
     if (chosen) fs.address("tab", name);
   };
-  fs.openTab = (name) =>
-    document.querySelector(`[role=tab][data-tab-id="${CSS.escape(name)}"]`)?.click();
+  /* On a narrow screen some are in a menu, where they have nothing but their label. */
+  fs.openTab = (name) => {
+    const tab = document.querySelector(`[role=tab][data-tab-id="${CSS.escape(name)}"]`)
+      ?? [...document.querySelectorAll("#tabs .overflow-dropdown button")].find(
+        (button) => button.textContent.trim().toLowerCase() === name);
+    tab?.click();
+  };
   fs.openAskedTab = () => {
     chosen = true;
     fs.openTab(fs.asked("tab"));

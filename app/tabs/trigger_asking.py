@@ -1,0 +1,118 @@
+"""What is asked in the Triggers tab, read from its widgets."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from app.pipelines.triggering import (
+    DEFAULT_DESCRIBER,
+    DEFAULT_DETECTOR,
+    DEFAULT_EVENT,
+    MOTION,
+    NONE,
+    SCENE,
+    TriggerAsked,
+    TriggerRequest,
+    read_name,
+    read_trigger,
+)
+from app.services import OpenedVideo, Services
+from app.tabs.trigger_sample import Sample
+from app.tabs.triggers_view import capital
+from models.errors import RequestError
+from models.registry import MODELS
+
+_CHANGE = "change:"
+_EVENT = "event:"
+# Commas, semicolons and lines, but not those between quotation marks.
+_BETWEEN = re.compile(r'[,;\n]+(?=(?:[^"]*"[^"]*")*[^"]*$)')
+NOTHING_ASKED = "Choose what to look for: tick something, type words, or give a picture."
+
+
+def kinds(services: Services) -> list[tuple[str, str]]:
+    """What can be ticked: trained events first, then changes."""
+    trained = [
+        (capital(services.triggers.event_of(name)), f"{_EVENT}{name}")
+        for name in services.triggers.events
+    ]
+    return [*trained, *((capital(change), f"{_CHANGE}{change}") for change in (SCENE, MOTION))]
+
+
+def ticked_first(services: Services) -> list[str]:
+    return [f"{_EVENT}{DEFAULT_EVENT}"] if DEFAULT_EVENT in services.triggers.events else []
+
+
+def choices(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Models for a dropdown; those that have to be fetched say so."""
+    return [*((_named(name), name) for name in names), ("None", NONE)]
+
+
+def _named(name: str) -> str:
+    weights = MODELS[name].weights if name in MODELS else ""
+    return name if weights.startswith("shipped") else f"{name} (from the model hub)"
+
+
+def first_choice(names: Sequence[str], default: str) -> str:
+    return default if default in names else NONE
+
+
+def default_detector(services: Services) -> str:
+    return first_choice(services.triggers.detectors, DEFAULT_DETECTOR)
+
+
+def default_describer(services: Services) -> str:
+    return first_choice(services.triggers.describers, DEFAULT_DESCRIBER)
+
+
+def read_request(
+    ticked: Sequence[str],
+    words: str,
+    sample: Sample | None,
+    threshold: float | None,
+    most: float,
+    describer: str | None,
+    detector: str | None,
+    fps: float,
+) -> TriggerRequest:
+    """Raises RequestError where nothing was asked for, or something that cannot be."""
+    asked = [_ticked(name) for name in ticked]
+    asked += [read_trigger(part, ()) for part in _BETWEEN.split(words) if part.strip()]
+    if sample is not None:
+        pictures = () if sample.pixels is None else (sample.pixels,)
+        at_s = () if sample.at_s is None else (sample.at_s,)
+        asked.append(TriggerAsked(pictures=pictures, at_s=at_s))
+    if not asked:
+        raise RequestError(NOTHING_ASKED)
+    return TriggerRequest(
+        triggers=tuple(asked),
+        threshold=threshold,
+        max_events=int(most),
+        describer=read_name(describer),
+        detector=read_name(detector),
+        fps=fps,
+    )
+
+
+def _ticked(name: str) -> TriggerAsked:
+    if name.startswith(_CHANGE):
+        return TriggerAsked(change=name.removeprefix(_CHANGE))
+    return TriggerAsked(event=name.removeprefix(_EVENT))
+
+
+def command_line(video: OpenedVideo, request: TriggerRequest) -> str:
+    """The same without the page."""
+    options: list[Any] = []
+    for asked in request.triggers:
+        if asked.kind == "example":
+            continue
+        what = asked.event or asked.change or asked.name
+        limit = "" if asked.threshold is None else f" @ {asked.threshold:g}"
+        options.append(f"--trigger={what}{limit}")
+    if request.threshold is not None:
+        options += ["--threshold", f"{request.threshold:g}"]
+    options += ["--max-events", request.max_events, "--describe", request.describer or NONE]
+    options += ["--detector", request.detector or NONE, "--fps", f"{request.fps:g}"]
+    words = ["python", "-m", "app.cli", "triggers", *map(str, options), "--json", "triggers.json"]
+    # A name that begins with a minus would be read as an option.
+    return shlex.join([*words, "--", video.source_url or video.info.name])

@@ -55,6 +55,7 @@ class Trigger:
     objects: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
     action: str | None = None
+    kind: str = "event"  # as of what was looked for: words may be called like an event
     thumbnail: bytes = field(default=b"", repr=False)  # JPEG, not part of the JSON
     picture: bytes = field(default=b"", repr=False)  # the same frame, larger, once looked at
 
@@ -72,6 +73,7 @@ class Trigger:
             "start_s": plain(self.start_s),
             "end_s": plain(self.end_s),
             "trigger": self.trigger,
+            "kind": self.kind,
             "boxes": [box.to_json() for box in self.boxes],
             "verdict": self.verdict,
             "dismissed": self.dismissed,

@@ -14,7 +14,7 @@ from app.progress import Progress
 from models import registry
 from models.catalogue import model_facts
 from models.class_quality import ClassQuality, class_quality
-from models.errors import CheckpointError, RequestError
+from models.errors import RequestError
 from models.protocols import ActionClassifier, FrameEncoder
 from models.types import VideoInfo
 
@@ -94,12 +94,4 @@ class ActionService:
             known = ", ".join(self.checkpoints) or "none"
             raise RequestError(f"{request.checkpoint!r} names no actions; choose one of: {known}.")
         model = registry.load(request.checkpoint)
-        encoder = registry.load(model.index_encoder)
-        wanted = getattr(model, "encoder_hash", encoder.weights_hash)
-        if wanted != encoder.weights_hash:
-            raise CheckpointError(
-                f"The checkpoint {model.name} was trained on a {encoder.name} with the hash "
-                f"{wanted[:12]}, but the one beside it has "
-                f"{(encoder.weights_hash or 'none')[:12]}: fetch both again."
-            )
-        return model, encoder
+        return model, registry.load(model.index_encoder)

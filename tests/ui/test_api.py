@@ -41,9 +41,21 @@ def test_search(client: Client, video: Path) -> None:
     assert like["moments"][0]["start_s"] <= 1.0 <= like["moments"][0]["end_s"]
 
 
+def test_recognize(client: Client, video: Path) -> None:
+    found = client.predict(video=handle_file(video), api_name="/recognize")
+    assert found["zero_shot"] is False and len(found["top"]) == 5
+    assert {"start_s", "end_s", "label", "probability"} <= set(found["windows"][0])
+    own = client.predict(
+        video=handle_file(video), labels="a man talking, a car", api_name="/recognize"
+    )
+    assert own["zero_shot"] is True and own["labels"] == ["a man talking", "a car"]
+    with pytest.raises(AppError, match="no label"):
+        client.predict(video=handle_file(video), labels=",;", api_name="/recognize")
+
+
 def test_only_these_are_public(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert list(described["named_endpoints"]) == ["/summarize", "/search"]
+    assert list(described["named_endpoints"]) == ["/summarize", "/search", "/recognize"]
     assert not described["unnamed_endpoints"]
 
 
@@ -61,7 +73,7 @@ def test_tools_of_the_model_context_protocol(server: Server) -> None:
 
     with ThreadPoolExecutor(1) as aside:  # this thread may belong to the browser's own loop
         names, answer = aside.submit(lambda: asyncio.run(ask())).result()
-    assert names == ["summarize", "search"]
+    assert names == ["summarize", "search", "recognize"]
     assert "link" in answer
     assert "Traceback" not in answer
 

@@ -18,6 +18,7 @@ from app.tabs.search_api import offer_search
 from app.tabs.source_bar import Opening, build_source_bar
 from app.tabs.summarize import SummarizeTab
 from app.tabs.tab import Tab
+from app.tabs.triggers import TriggersTab
 from app.timeline.component import HERE, head
 from app.timeline.look import theme
 from app.timeline.stage import build_stage, stopped
@@ -52,6 +53,7 @@ def build_demo(services: Services) -> gr.Blocks:
                     SummarizeTab(services, stage, video),
                     SearchTab(services, stage, video),
                     ActionsTab(services, stage, video),
+                    TriggersTab(services, stage, video),
                     *(library := [LibraryTab(services)] if services.library.is_on else []),
                     ModelsTab(services),
                 ]

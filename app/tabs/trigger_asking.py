@@ -40,7 +40,9 @@ def kinds(services: Services) -> list[tuple[str, str]]:
 
 
 def ticked_first(services: Services) -> list[str]:
-    return [f"{_EVENT}{DEFAULT_EVENT}"] if DEFAULT_EVENT in services.triggers.events else []
+    """One press answers: with the trained event, or without one with the changes of scene."""
+    has_event = DEFAULT_EVENT in services.triggers.events
+    return [f"{_EVENT}{DEFAULT_EVENT}" if has_event else f"{_CHANGE}{SCENE}"]
 
 
 def choices(names: Sequence[str]) -> list[tuple[str, str]]:

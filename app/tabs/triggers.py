@@ -129,21 +129,22 @@ class TriggersTab:
                     0.05, 1, value=EVEN, step=0.01, label="How sure, at least", visible=False,
                     elem_id="threshold",
                 )  # fmt: skip
+            with gr.Row():
                 self._most = gr.Slider(
                     1, 100, value=DEFAULT_EVENTS, step=1, label="Events, at most"
                 )
-            with gr.Row():
-                self._describer = gr.Dropdown(
-                    choices(triggers.describers), value=default_describer(self._services),
-                    label="Who describes them", elem_id="describer",
-                )  # fmt: skip
-                self._detector = gr.Dropdown(
-                    choices(triggers.detectors), value=default_detector(self._services),
-                    label="Who finds people and things", elem_id="detector",
-                )  # fmt: skip
                 self._fps = gr.Slider(
                     0.5, 10, value=self._services.settings.sample_fps, step=0.5,
                     label="Frames a second",
+                )  # fmt: skip
+            with gr.Row():
+                self._describer = gr.Dropdown(
+                    choices(triggers.describers), value=default_describer(self._services),
+                    label="What is seen, described by", elem_id="describer",
+                )  # fmt: skip
+                self._detector = gr.Dropdown(
+                    choices(triggers.detectors), value=default_detector(self._services),
+                    label="People and things, found by", elem_id="detector",
                 )  # fmt: skip
             with gr.Row():
                 self._voice = gr.Dropdown(
@@ -153,9 +154,11 @@ class TriggersTab:
                 self._rate = gr.Slider(
                     SLOWEST, FASTEST, value=WORDS_A_MINUTE, step=10, label="Words a minute"
                 )
-                self._aloud = gr.Checkbox(
-                    label="Speak the report when it is done", value=False, elem_id="speak-after"
-                )
+            self._aloud = gr.Checkbox(
+                label="Speak the report as soon as it is written",
+                value=False,
+                elem_id="speak-after",
+            )
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         """Listens to the tab; returns the events that Cancel ends."""

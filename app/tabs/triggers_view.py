@@ -8,7 +8,7 @@ from app.tabs.summarize import facts
 from app.timeline.results import clock, picture
 from app.timeline.stage import layer
 from app.timeline.tracks import Track, percent
-from app.trigger_results import Box, LookedFor, Trigger, TriggerResult
+from app.trigger_results import Box, LookedFor, Trigger, TriggerResult, count_boxes
 from models.types import Shot
 
 LAYER = "triggers"
@@ -163,10 +163,7 @@ def event_rows(result: TriggerResult) -> dict[str, Any]:
 
 
 def _counted(boxes: Iterable[Box]) -> str:
-    counts: dict[str, int] = {}
-    for box in boxes:
-        counts[box.label] = counts.get(box.label, 0) + 1
-    return ", ".join(f"{count} {label}" for label, count in counts.items())
+    return ", ".join(f"{count} × {label}" for label, count in count_boxes(boxes).items())
 
 
 def object_counts(result: TriggerResult) -> dict[str, Any]:

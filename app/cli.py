@@ -10,6 +10,7 @@ from app.commands.library import add_index, add_library
 from app.commands.models import add_models
 from app.commands.search import add_search
 from app.commands.terminal import last_result, move_to, run_shown, say, video_and_meter, write_json
+from app.commands.triggers import add_triggers
 from app.pipelines.remarks import remarks
 from app.pipelines.requests import (
     DEFAULT_ENCODER,
@@ -148,10 +149,11 @@ def _build_parser() -> argparse.ArgumentParser:
         command.add_argument("video", metavar="VIDEO", help=place)
     search = add_search(commands)
     actions = add_actions(commands)
+    triggers = add_triggers(commands)
     add_index(commands)
     library = add_library(commands)
     add_models(commands)
-    for command in (probe, frames, summarize, search, actions, library):
+    for command in (probe, frames, summarize, search, actions, triggers, library):
         command.add_argument("--json", type=Path, required=True, metavar="OUT", help="- for stdout")
     return parser
 

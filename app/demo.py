@@ -19,6 +19,7 @@ from app.tabs.source_bar import Opening, build_source_bar
 from app.tabs.summarize import SummarizeTab
 from app.tabs.tab import Tab
 from app.tabs.triggers import TriggersTab
+from app.tabs.triggers_api import offer_triggers
 from app.timeline.component import HERE, head
 from app.timeline.look import theme
 from app.timeline.stage import build_stage, stopped
@@ -60,6 +61,7 @@ def build_demo(services: Services) -> gr.Blocks:
         offer_summary(services, limits)
         offer_search(services, limits)
         offer_actions(services, limits)
+        offer_triggers(services, limits)
 
         cleared = {piece: empty for tab in tabs for piece, empty in tab.cleared.items()}
         picks = [pick for tab in library for pick in tab.picks]

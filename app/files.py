@@ -14,6 +14,7 @@ from app.results import SearchResult, SummaryResult
 from app.scratch import private_folder
 from app.settings import Settings
 from app.sources.names import file_stem
+from app.trigger_results import TriggerResult
 from app.wording import clock
 from models.types import Shot, VideoInfo
 
@@ -30,7 +31,9 @@ EXPORT_ENDINGS = {
 }
 SEARCH_ENDINGS = {"json": ".search.json", "csv": ".search.csv", "vtt": ".search.vtt"}
 ACTION_ENDINGS = {"json": ".actions.json", "csv": ".actions.csv", "vtt": ".actions.vtt"}
-SmallFileOf = SummaryResult | SearchResult | ActionResult
+TRIGGER_ENDINGS = {"json": ".triggers.json", "csv": ".triggers.csv", "vtt": ".triggers.vtt"}
+REPORT_ENDING = ".report.wav"
+SmallFileOf = SummaryResult | SearchResult | ActionResult | TriggerResult
 
 
 class ResultFiles:
@@ -40,7 +43,7 @@ class ResultFiles:
         self._settings = settings
 
     def write(self, kind: str, result: SmallFileOf) -> Path:
-        """Writes one of the small files, for download; of a search or actions json, csv, vtt."""
+        """Writes one of the small files, for download; of all but a summary json, csv, vtt."""
         target = self._new_file(result.video, _endings(result)[kind])
         return _writer(kind, result)(result, target)
 
@@ -82,6 +85,19 @@ class ResultFiles:
 
         return run_reporting(work)
 
+    def write_speech(
+        self, video: VideoInfo, text: str, voice: str | None, words_a_minute: int | None
+    ) -> Path:
+        """The text as a WAV file.
+
+        Raises:
+            SpeechError: it could not be spoken.
+        """
+        from models.speech import speak
+
+        target = self._new_file(video, REPORT_ENDING)
+        return speak(text, target, voice, words_a_minute)
+
     def _new_file(self, video: VideoInfo, ending: str) -> Path:
         """A new folder each time: whoever does not know its name cannot ask for the file."""
         _drop_older(self._settings.export_dir, self._settings.file_age_s)
@@ -101,6 +117,8 @@ def _drop_older(folder: Path, age_s: float) -> None:
 def _endings(result: SmallFileOf) -> dict[str, str]:
     if isinstance(result, ActionResult):
         return ACTION_ENDINGS
+    if isinstance(result, TriggerResult):
+        return TRIGGER_ENDINGS
     return SEARCH_ENDINGS if isinstance(result, SearchResult) else EXPORT_ENDINGS
 
 
@@ -110,6 +128,10 @@ def _writer(kind: str, result: SmallFileOf) -> Callable[[Any, Path], Path]:
         from app.export import action_documents
 
         return {"csv": action_documents.write_csv, "vtt": action_documents.write_vtt}[kind]
+    if isinstance(result, TriggerResult) and kind != "json":
+        from app.export import trigger_documents
+
+        return {"csv": trigger_documents.write_csv, "vtt": trigger_documents.write_vtt}[kind]
     if kind in ("plot", "sheet"):
         from app import render
 

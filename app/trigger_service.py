@@ -1,23 +1,39 @@
 """Events as page, command line and programs ask for them: where scorers meet the index."""
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.files import ResultFiles
 from app.index import IndexStore
 from app.library_service import LibraryService
 from app.performance import Meter
+from app.pipelines.requests import DEFAULT_ENCODER
 from app.pipelines.searchable import Searchables
-from app.pipelines.triggering import TriggerRequest
-from app.progress import Done, Progress
+from app.pipelines.triggering import (
+    DEFAULT_DESCRIBER,
+    DEFAULT_DETECTOR,
+    DEFAULT_READER,
+    TriggerAsked,
+    TriggerRequest,
+)
+from app.progress import Done, Progress, Report, Stop, run_reporting
+from app.results import ModelUsed
 from app.trigger_results import TriggerResult
 from models import registry
+from models.errors import CheckpointError, ModelUnavailableError, RequestError, SpeechError
 from models.types import VideoInfo
 
 if TYPE_CHECKING:
-    from app.pipelines.analyze_triggers import TriggerStep
+    from app.pipelines.analyze_triggers import Hear, Helpers, TriggerStep
+    from app.pipelines.trigger_conditions import Condition
+
+NO_DETECTOR = "No object detector comes with this program; events stand without boxes."
+NO_DESCRIBER = "No describer comes with this program; events stand without descriptions."
+ACTIONS = "action_classifier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class TriggerService:
         self._searchables = searchables
         self._files = files
         self._quality = quality
+        self._looks: Any = None  # made with the first analysis: what it is for needs the decoder
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -61,7 +78,10 @@ class TriggerService:
 
     def event_of(self, name: str) -> str:
         """What the model was trained to find, in a word or two; its own name where unknown."""
-        raise NotImplementedError
+        try:
+            return str(registry.load(name).event)
+        except (ModelUnavailableError, CheckpointError):
+            return name
 
     def analyze(
         self, video: VideoInfo, request: TriggerRequest, meter: Meter | None = None
@@ -69,16 +89,139 @@ class TriggerService:
         """Events as they are found, then what is seen in each, the complete result last.
 
         Closing it cancels the work, in whichever stage it is. What was looked at closer before is
-        not looked at again, so that a threshold can be moved.
+        not looked at again, so that a threshold can be moved. Where a detector or a describer
+        cannot be had, events are found all the same, and a remark says why they stand without.
 
         Raises:
             RequestError: there is no model of such a name, or words that cannot be read.
-            ModelUnavailableError: nothing that was asked for can be looked for.
+            ModelUnavailableError, CheckpointError: a trained event cannot be looked for.
         """
-        raise NotImplementedError
+        from app.pipelines.analyze_triggers import TriggerStep, analyze
+        from app.pipelines.closer_look import KeptLooks
+
+        meter = meter or Meter()
+        helpers = self._helpers(request)
+        self._check_events(request)
+        self._looks = self._looks or KeptLooks()
+        conditions: list[Condition] = []
+        with closing(run_reporting(lambda *_: self._conditions(request))) as loading:
+            for step in loading:
+                if isinstance(step, Done):
+                    conditions = step.value
+                else:
+                    words = Progress("Loading the models")
+                    yield TriggerStep(words, meter.reading(), video.start_s)
+        encoder = registry.load(DEFAULT_ENCODER)
+        steps = analyze(
+            video, request, conditions, encoder, helpers, self._indexes, meter,
+            self._searchables, self._looks,
+        )  # fmt: skip
+        yield from self._library.remembered(steps, video, encoder.name, request.fps)
 
     def speak(
         self, result: TriggerResult, voice: str | None = None, words_a_minute: int | None = None
     ) -> Iterator[Progress | Done[Spoken]]:
         """The report as a WAV file for download; where that fails the result says so."""
-        raise NotImplementedError
+
+        def work(report: Report, stop: Stop) -> Spoken:
+            report(Progress("Speaking the report"))
+            started, remarks = time.perf_counter(), result.remarks
+            path: Path | None = None
+            try:
+                path = self._files.write_speech(result.video, result.report, voice, words_a_minute)
+            except SpeechError as error:
+                remarks = tuple(dict.fromkeys((*remarks, str(error))))
+            spent_s = time.perf_counter() - started
+            stages = replace(result.stages, speak_s=result.stages.speak_s + spent_s)
+            return Spoken(replace(result, stages=stages, remarks=remarks), path)
+
+        return run_reporting(work)
+
+    def _check_events(self, request: TriggerRequest) -> None:
+        for trigger in request.triggers:
+            if trigger.event is not None and trigger.event not in self.events:
+                known = ", ".join(self.events) or "none"
+                raise RequestError(
+                    f"{trigger.event!r} was not trained on an event; choose one of: {known}."
+                )
+
+    def _conditions(self, request: TriggerRequest) -> "list[Condition]":
+        return [
+            self._condition(trigger, request.threshold_of(trigger)) for trigger in request.triggers
+        ]
+
+    def _condition(self, asked: TriggerAsked, threshold: float | None) -> "Condition":
+        from app.pipelines.trigger_conditions import (
+            ChangeCondition,
+            EventCondition,
+            ExampleCondition,
+            WordsCondition,
+        )
+
+        encoder = registry.load(DEFAULT_ENCODER)
+        if asked.event is not None:
+            return EventCondition(
+                fitting(registry.load(asked.event), encoder), threshold, self._measured(asked.event)
+            )
+        if asked.change is not None:
+            used = ModelUsed(encoder.name, encoder.weights_hash, self._measured(encoder.name))
+            return ChangeCondition(asked.change, threshold, used)
+        reader = registry.load(DEFAULT_READER)
+        used = ModelUsed(reader.name, reader.weights_hash, self._measured(reader.name))
+        if asked.words.strip():
+            return WordsCondition(asked.name, threshold, reader, used)
+        return ExampleCondition(asked, threshold, reader, encoder, used)
+
+    def _measured(self, name: str) -> str | None:
+        return self._quality(name) or None
+
+    def _helpers(self, request: TriggerRequest) -> "Helpers":
+        """Raises RequestError for a name that is no model's; nothing is loaded yet."""
+        from app.pipelines.analyze_triggers import Helpers
+
+        remarks = []
+        detector, describer = request.detector, request.describer
+        if detector == DEFAULT_DETECTOR and detector not in self.detectors:
+            detector = None
+            remarks.append(NO_DETECTOR)
+        if describer == DEFAULT_DESCRIBER and describer not in self.describers:
+            describer = None
+            remarks.append(NO_DESCRIBER)
+        _check_name(detector, self.detectors, "finds no objects")
+        _check_name(describer, self.describers, "describes nothing")
+        return Helpers(
+            detector=None if detector is None else _loader(detector),
+            describer=None if describer is None else _loader(describer),
+            actions=_actions if ACTIONS in registry.MODELS else None,
+            remarks=tuple(remarks),
+        )
+
+
+def _check_name(name: str | None, known: tuple[str, ...], what: str) -> None:
+    if name is not None and name not in known:
+        choices = ", ".join([*known, "none"])
+        raise RequestError(f"{name!r} {what}; choose one of: {choices}.")
+
+
+def _loader(name: str) -> "Callable[[Hear], Any]":
+    return lambda hear: registry.load(name, hear)
+
+
+def _actions() -> Any:
+    return fitting(registry.load(ACTIONS), registry.load(DEFAULT_ENCODER))
+
+
+def fitting(model: Any, encoder: Any) -> Any:
+    """The model, where it was trained on the weights of the encoder beside it.
+
+    Raises:
+        CheckpointError: it was not.
+    """
+    wanted = getattr(model, "encoder_hash", encoder.weights_hash)
+    if model.index_encoder != encoder.name or wanted != encoder.weights_hash:
+        raise CheckpointError(
+            f"The checkpoint {model.name} was trained on a {model.index_encoder} with the hash "
+            f"{str(wanted)[:12]}, but {encoder.name} has {(encoder.weights_hash or 'none')[:12]}: "
+            "fetch both again."
+        )
+    return model

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.action_results import ActionResult
 from app.results import SearchResult, SummaryResult
+from app.trigger_results import TriggerResult
 from app.whole_file import write_text
 from app.wording import clock, one_line, printable
 
@@ -23,7 +24,9 @@ SEARCH_COLUMNS = (
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
-def write_json(result: SummaryResult | SearchResult | ActionResult, dst: Path) -> Path:
+def write_json(
+    result: SummaryResult | SearchResult | ActionResult | TriggerResult, dst: Path
+) -> Path:
     return write_text(dst, as_json(result))
 
 
@@ -35,7 +38,7 @@ def write_vtt(result: SummaryResult | SearchResult, dst: Path) -> Path:
     return write_text(dst, as_vtt(result))
 
 
-def as_json(result: SummaryResult | SearchResult | ActionResult) -> str:
+def as_json(result: SummaryResult | SearchResult | ActionResult | TriggerResult) -> str:
     return json.dumps(result.to_json(), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 

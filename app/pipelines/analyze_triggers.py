@@ -20,7 +20,7 @@ from app.pipelines.report import report
 from app.pipelines.searchable import Searchables
 from app.pipelines.trigger_conditions import Condition, Seen
 from app.pipelines.triggering import TriggerRequest
-from app.progress import Done, Progress, Report, Stop, run_reporting
+from app.progress import Done, Progress, Report, Stop, check_stop, run_reporting
 from app.results import ModelUsed, Performance, Sampling
 from app.trigger_results import Trigger, TriggerResult
 from models.errors import UserFacingError
@@ -32,6 +32,8 @@ from models.types import VideoInfo
 PAUSE_BY_COST = 12.0
 
 Value = TypeVar("Value")
+# What is being fetched, in words, and the share of it that is there; raises to stop that.
+Hear = Callable[[str, float | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Helpers:
     What a loader raises as a UserFacingError becomes a remark, and the events stand without it.
     """
 
-    detector: Callable[[], ObjectDetector] | None = None
-    describer: Callable[[], SceneDescriber] | None = None
+    detector: Callable[[Hear], ObjectDetector] | None = None
+    describer: Callable[[Hear], SceneDescriber] | None = None
     actions: Callable[[], ActionClassifier] | None = None
     remarks: tuple[str, ...] = ()  # why one of them is missing
 
@@ -153,7 +155,6 @@ class _Analysis:
         for number, found in enumerate(by_score):
             words = f"Looking closer at event {number + 1} of {len(by_score)}"
             progress = Progress(words, number / len(by_score))
-            yield self.step(progress)
             try:
                 seen = yield from self._worked(self._looking(found), progress)
             except UserFacingError as error:  # the video is gone, or damaged just there
@@ -205,12 +206,20 @@ class _Analysis:
         state.look = CloserLook(self._video, detector, describer, self._looks, self._clock)
 
     def _loaded(
-        self, load: Callable[[], Value] | None, words: str
+        self, load: Callable[[Hear], Value] | None, words: str
     ) -> Generator[TriggerStep, None, Value | None]:
         if load is None:
             return None
+
+        def work(report: Report, stop: Stop) -> Value:
+            def hear(words: str, share: float | None) -> None:
+                check_stop(stop)
+                report(Progress(words, share))
+
+            return load(hear)
+
         try:
-            return (yield from self._worked(lambda _, __: load(), Progress(words)))
+            return (yield from self._worked(work, Progress(words)))
         except UserFacingError as error:
             self._remark(str(error))
             return None
@@ -219,11 +228,16 @@ class _Analysis:
         self, work: Callable[[Report, Stop], Value], progress: Progress
     ) -> Generator[TriggerStep, None, Value]:
         """What `work` gives, from a thread: steps meanwhile are where Cancel is heard."""
-        with closing(run_reporting(work)) as steps:
+
+        def begun(report: Report, stop: Stop) -> Value:
+            report(progress)
+            return work(report, stop)
+
+        with closing(run_reporting(begun)) as steps:
             for step in steps:
                 if isinstance(step, Done):
                     return step.value
-                yield self.step(progress)
+                yield self.step(step)
         raise RuntimeError("work ends with its value")
 
     def _remark(self, text: str) -> None:

@@ -107,7 +107,7 @@ class ActionClassifier:
             )
         self._backbone_folder = backbone_folder or folder.parent / self.index_encoder
         _check_backbone(checkpoint.name, self._backbone_folder, self.encoder_hash)
-        self._arrays = load_arrays(checkpoint, self.shape.tensors())
+        self.arrays: Arrays = load_arrays(checkpoint, self.shape.tensors())
         self._backbone: BackboneEncoder | None = None
 
     def classify(self, frames: Pixels, times_s: Times) -> Floats:
@@ -135,9 +135,9 @@ class ActionClassifier:
         seen = np.empty((len(given), self.shape.seen_dim), np.float32)
         for start in range(0, len(given), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            seen[part] = look(self._arrays, self.shape, np.asarray(given[part], np.float32))
+            seen[part] = look(self.arrays, self.shape, np.asarray(given[part], np.float32))
         windows = windows_over(times_s)
-        logits, attention = window_logits(self._arrays, self.shape, seen, times_s, windows)
+        logits, attention = window_logits(self.arrays, self.shape, seen, times_s, windows)
         return ActionWindows(
             spans_s=spans_of(times_s, windows),
             probabilities=self.calibration.probabilities(logits),

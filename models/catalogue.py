@@ -19,6 +19,9 @@ DATA_NAMES = {
     "flickr8k": "Flickr8k",
     "msrvtt": "MSR-VTT",
     "tvsum": "TVSum",
+    "stills": "photographs",
+    "captioned": "captioned videos",
+    "other": "clips of something else",
 }
 
 
@@ -97,6 +100,8 @@ def data_in_words(data: Mapping[str, Any]) -> str:
     """How much of what it was trained on, from the description's `data`."""
     if "tvsum_videos" in data:
         return f"TVSum: {data['tvsum_videos']} videos"
+    if "actions" in data:
+        return f"Actions: {_counts(data['actions'].items())}"
     if "pictures" in data:
         return f"Pictures: {_counts(data['pictures'].items())}"
     if "items" in data:

@@ -109,6 +109,26 @@ def _trigger(metrics: Metrics, config: Metrics) -> Quality:
     )
 
 
+def _action_classifier(metrics: Metrics, config: Metrics) -> Quality:
+    photographs, unknown = metrics["photographs"], metrics["unknown"]
+    still, every = photographs["still, 37 classes"], photographs["filmed, all labels"]
+    clips = metrics["clips"]
+    said = [f"photographs as a camera films them {every['top1']:.0%} of {every['examples']}"]
+    for name, title in (("captioned", "captioned videos"), ("all clips", "clips")):
+        if name in clips and "2" in clips[name]:
+            row = clips[name]["2"]
+            said.append(f"{title} {row['top1']:.0%} of {row['examples']}")
+    new = unknown["new"]
+    return Quality(
+        f"right for {still['top1']:.0%} of photographs",
+        f"{still['examples']} photographs of 37 kinds that it did not see: right for "
+        f"{still['top1']:.0%}, among the first five {still['top5']:.0%} (chance 3% and 14%). Of all "
+        f"{len(config['labels'])} labels: {'; '.join(said)}. Of {new['examples']} clips of new "
+        f"kinds of things {new['rejected']:.0%} are turned away, of those with a label "
+        f"{unknown['labelled']['kept']:.0%} are kept.",
+    )
+
+
 def _counted(count: int, name: str) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
@@ -123,5 +143,6 @@ WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {
     "frame_text_encoder": _frame_text,
     "backbone": _backbone,
     "captioner": _captioner,
+    "action_classifier": _action_classifier,
     "trigger_scorer": _trigger,
 }

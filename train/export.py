@@ -3,6 +3,7 @@
     python -m train.export backbone [--run STATE.ckpt] [--to checkpoints/backbone]
     python -m train.export keyframe_scorer [--run STATE.ckpt] [--to checkpoints/keyframe_scorer]
     python -m train.export compact [--run STATE.ckpt] [--to checkpoints/compact]
+    python -m train.export action_classifier [--run STATE.ckpt]
     python -m train.export captioner [--run STATE.ckpt] [--to checkpoints/captioner]
     python -m train.export compact_detector [--run STATE.ckpt] [--to checkpoints/compact_detector]
     python -m train.export trigger_detector [--run STATE.ckpt] [--to checkpoints/trigger_detector]
@@ -87,8 +88,20 @@ def _trigger_detector(
     )
 
 
+def _action_classifier(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import action_config, action_export
+
+    config = action_config.load_config(config_path, settings)
+    return action_export.export_classifier(
+        config, state_path or fitting.last_checkpoint(config.run), folder
+    )
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
+    "action_classifier": _action_classifier,
     "backbone": _backbone,
     "keyframe_scorer": _keyframe_scorer,
     "compact": _compact,

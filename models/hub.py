@@ -10,14 +10,16 @@ import hashlib
 import json
 import logging
 import os
+import queue
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from models.errors import ModelUnavailableError
@@ -26,11 +28,10 @@ MODELS_DIR_VARIABLE = "FRAMESCRY_MODELS_DIR"
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
 CONFIG_FILE = "config.json"
-_FETCHED_ENDINGS = (".json", ".jinja", ".txt", ".model", ".safetensors")
 _PROBE_S = 1.5
 _PROBE_HOLDS_S = 30.0
-_LIST_S = 10.0
-_REPORT_EVERY_S = 0.1
+_REPORT_EVERY_S = 0.3
+_ENDING_S = 3.0
 _log = logging.getLogger(__name__)
 
 # What is being done, in words, and the share of it that is done. It may raise to stop the work.
@@ -171,11 +172,9 @@ def fetch(model: HubModel, report: Report = ignore_report, instead: str = "") ->
     why = _why_not_asked()
     if why is not None:
         raise ModelUnavailableError(f"{model.name} is not on this machine and {why}{ending}")
-    from httpx2 import HTTPError  # how the hub's library fetches
-
     try:
         folder = _fetched(model, report)
-    except (OSError, RuntimeError, ValueError, HTTPError) as error:
+    except (OSError, ValueError) as error:
         _log.warning("%s could not be fetched: %s", model.repository, error)
         raise ModelUnavailableError(
             f"{model.name} could not be fetched from the model hub (the log says why){ending}"
@@ -189,57 +188,65 @@ def fetch(model: HubModel, report: Report = ignore_report, instead: str = "") ->
 
 
 def _fetched(model: HubModel, report: Report) -> Path:
-    """Everything but what other programs need; the weights last, so that they mean the rest."""
-    from huggingface_hub import HfApi, hf_hub_download
+    """By a child process, which is ended where `report` raises.
 
-    listed = HfApi().model_info(
-        model.repository, revision=model.revision, files_metadata=True, timeout=_LIST_S
+    Raises:
+        OSError: it did not come to its end.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "models.hub_worker", model.repository, model.revision],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
     )
-    sizes = {file.rfilename: file.size or 0 for file in listed.siblings or () if _wanted(file)}
-    meter = _Meter(model, max(1, sum(sizes.values())), report)
-    folder = Path()
-    for name in sorted(sizes, key=lambda name: (name.endswith(".safetensors"), name)):
-        path = hf_hub_download(
-            model.repository, name, revision=model.revision, tqdm_class=meter.bar_class()
-        )
-        folder = Path(path).parent
-    return folder
+    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_pass_on, args=(child, lines), daemon=True).start()
+    share: float | None = None
+    try:
+        while True:
+            report(f"Fetching {model.name}, {model.megabytes:,} MB", share)
+            try:
+                line = lines.get(timeout=_REPORT_EVERY_S)
+            except queue.Empty:
+                continue
+            if line is None:
+                raise OSError(f"its process ended with {child.wait()}")
+            said = json.loads(line)
+            if "folder" in said:
+                return Path(said["folder"])
+            if "error" in said:
+                raise OSError(said["error"])
+            share = said["done"] / said["total"]
+    finally:
+        _end(child)
 
 
-def _wanted(file: Any) -> bool:
-    """Of what lies at the top: folders hold the same for other programs."""
-    name = str(file.rfilename)
-    return "/" not in name and name.endswith(_FETCHED_ENDINGS)
+def _pass_on(child: "subprocess.Popen[bytes]", lines: "queue.SimpleQueue[bytes | None]") -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        lines.put(line)
+    lines.put(None)
 
 
-class _Meter:
-    """Counts what arrives of all files together, and says so now and then."""
+def _environment() -> dict[str, str]:
+    """Plain HTTP: the hub's other way of giving files tells twice what arrived, or not at all."""
+    root = str(Path(__file__).resolve().parents[1])
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HF_HUB_DISABLE_XET": "1",
+    }
 
-    def __init__(self, model: HubModel, total: int, report: Report) -> None:
-        self._words = f"Fetching {model.name}, {total / 1e6:,.0f} MB"
-        self._total, self._report = total, report
-        self._done, self._said_at = 0, 0.0
 
-    def add(self, count: int) -> None:
-        self._done += count
-        if time.monotonic() - self._said_at >= _REPORT_EVERY_S:
-            self._said_at = time.monotonic()
-            self._report(self._words, min(1.0, self._done / self._total))
-
-    def bar_class(self) -> Any:
-        """What the hub's library takes for a progress bar; nothing is drawn."""
-        from tqdm import tqdm
-
-        meter = self
-
-        class Counted(tqdm):
-            def __init__(self, *args: Any, **options: Any) -> None:
-                super().__init__(*args, **{**options, "disable": True})
-
-            def update(self, n: float | None = 1) -> None:
-                meter.add(int(n or 0))
-
-        return Counted
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Politely first: it removes what it has half written."""
+    child.terminate()
+    try:
+        child.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 _probed: dict[str, tuple[float, bool]] = {}

@@ -30,6 +30,8 @@ _STRICT = f"Answer with one JSON object and nothing else, in this shape: {_SHAPE
 # Tokens that steer a model are written in such signs, and so is the object that it should answer.
 _STEERING = re.compile(r"[<>{}\[\]|`\\]+")
 
+_SEEN = re.compile(r'"seen"\s*:\s*"((?:[^"\\]|\\.)+)')
+
 
 class AnswerError(ValueError):
     """The answer is not what was asked for; the message says to the model what is wrong."""
@@ -96,8 +98,12 @@ def read_answer(answer: str) -> SceneDescription:
 
 
 def unread(answer: str) -> SceneDescription:
-    """What is left of an answer that could not be read: its words, and no judgement."""
-    text = plain(answer, MOST_TEXT_CHARS)
+    """What is left of an answer that could not be read: its words, and no judgement.
+
+    Of an object that ends too soon, what it says was seen.
+    """
+    begun = _SEEN.search(answer[:_READ_CHARS])
+    text = plain(begun[1] if begun else answer, MOST_TEXT_CHARS)
     return SceneDescription(text=text or "The model gave no answer.", verdict="unsure")
 
 

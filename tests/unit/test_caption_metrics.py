@@ -72,9 +72,9 @@ def test_bleu_by_hand() -> None:
 
 
 def test_bleu_of_a_short_caption_is_cut_by_the_closest_reference() -> None:
-    # Four words of five and of nine: the closest has five, exp(1 - 5/4).
+    # Four words beside two and five: the closest has five, exp(1 - 5/4).
     said = words("a b c d")
-    texts = [words("a b c d e", "a b c d e f g h i")]
+    texts = [words("x y", "a b c d e")]
     assert bleu(said, texts) == pytest.approx(math.exp(-0.25))
     # As near to three as to five: the shorter counts, so nothing is cut.
     assert bleu(said, [words("a b c d e", "x y z")]) == pytest.approx(1.0)
@@ -82,6 +82,9 @@ def test_bleu_of_a_short_caption_is_cut_by_the_closest_reference() -> None:
 
 def test_bleu_clips_words_said_too_often_and_pools_the_corpus() -> None:
     assert bleu(words("a a a a"), [words("a a b c")]) == 0.0
+    # One "a" in each of two references allows one, not two.
+    said, texts = words("a a b c d"), [words("a b c d x", "y a b c d")]
+    assert bleu(said, texts) == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
     said, texts = words("a b c d", "a a a a"), [words("a b c d"), words("a x y z")]
     assert bleu(said, texts) == pytest.approx((5 / 8 * 3 / 6 * 2 / 4 * 1 / 2) ** 0.25)
 

@@ -11,6 +11,7 @@ from models.caption_decoder import CaptionDecoder, CaptionShape, Said, SearchRul
 from models.caption_words import (
     END_ID,
     FIRST_ID,
+    PADDING_ID,
     START_ID,
     UNKNOWN_ID,
     CaptionWords,
@@ -142,8 +143,10 @@ def test_rules_that_make_no_sense_are_refused() -> None:
 
 @torch.inference_mode()
 def test_what_is_said_in_training_ends_once_and_holds_words_alone() -> None:
-    made = network()
-    rows, present = torch.from_numpy(features(6)).view(3, 2, -1), torch.ones(3, 2) > 0
+    made = network(std=0.6)
+    made.words_bias[[PADDING_ID, START_ID, UNKNOWN_ID]] = 50.0  # likely, and yet never said
+    made.words_bias[END_ID] = 0.0
+    rows, present = torch.from_numpy(features(24)).view(12, 2, -1), torch.ones(12, 2) > 0
     seen = made.look(rows, present)
     drawn = made.speak(seen, 5, torch.Generator().manual_seed(0))
     again = made.speak(seen, 5, torch.Generator().manual_seed(0))
@@ -153,11 +156,25 @@ def test_what_is_said_in_training_ends_once_and_holds_words_alone() -> None:
     for ids in drawn.tolist():
         end = ids.index(END_ID)
         assert end <= 5 and min(ids[:end], default=FIRST_ID) >= FIRST_ID
-        assert set(ids[end + 1 :]) <= {0}
-    likeliest = made.speak(seen, 5, None)
-    first = torch_logs(made, rows[0].numpy(), [])[0]
-    first[[0, 1, 3]] = -np.inf
-    assert int(likeliest[0, 0]) == int(first.argmax())
+        assert set(ids[end + 1 :]) <= {PADDING_ID}
+    assert len({ids.index(END_ID) for ids in drawn.tolist()}) > 1
+
+
+@torch.inference_mode()
+def test_what_is_said_of_an_item_is_said_beside_others_too() -> None:
+    made = network(std=0.6)
+    made.words_bias[END_ID] += 1.5
+    rows, present = torch.from_numpy(features(24)).view(12, 2, -1), torch.ones(12, 2) > 0
+    together = made.speak(made.look(rows, present), 5, None)
+    lengths = set()
+    for row in range(12):
+        alone = made.speak(made.look(rows[[row]], present[[row]]), 5, None)[0]
+        lengths.add(len(alone))
+        assert together[row, : len(alone)].tolist() == alone.tolist()
+        logs = torch_logs(made, rows[row].numpy(), alone[:-1].tolist())
+        logs[:, [PADDING_ID, START_ID, UNKNOWN_ID]] = -np.inf
+        assert logs[: len(alone) - 1].argmax(1).tolist() == alone[:-1].tolist()
+    assert len(lengths) > 1  # some end before others
 
 
 def test_only_what_can_be_said_is_learned() -> None:

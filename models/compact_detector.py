@@ -58,7 +58,7 @@ class CellReader:
         """[channels, S, S] -> boxes in shares of the picture, scores and labels, surest first."""
         by_channel = cells.reshape(len(cells), -1)
         logits = by_channel[: -SETS_OF_SIDES * SIDES]
-        middles = np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+        middles = np.asarray(1 / (1 + np.exp(-logits.clip(-30, 30))), np.float32)
         boxes_of = boxes_of_cells(cells[-SETS_OF_SIDES * SIDES :])
         found: list[tuple[float, Floats, str]] = []
         for number, kind in enumerate(self.kinds):

@@ -39,8 +39,7 @@ class Pretrained:
         try:
             self.processor = _opened(folder, auto_processor)
             self.network = self._network(folder, auto_network)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-            # Files that are damaged or of another kind: transformers has no error of its own.
+        except _damage() as error:
             raise CheckpointError(
                 f"The files of {name} cannot be used ({_first_line(error)}): fetch them again."
             ) from error
@@ -69,6 +68,14 @@ class Pretrained:
 
         if self.device == "cpu":
             torch.set_num_threads(free_threads())
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What is raised of files that are damaged or of another kind; transformers has no error."""
+    from safetensors import SafetensorError
+
+    lookups = (LookupError, AttributeError, TypeError)
+    return (OSError, ValueError, RuntimeError, ImportError, SafetensorError, *lookups)
 
 
 def _opened(folder: Path, auto_class: str, **options: Any) -> Any:

@@ -62,7 +62,8 @@ def repair_question(answer: str, problem: str) -> str:
 
 def quoted(trigger: str) -> str:
     """One short line in quotation marks, from which no sign can break out."""
-    return json.dumps(plain(trigger, MOST_TRIGGER_CHARS) or "something", ensure_ascii=False)
+    inner = plain(trigger.replace('"', "'"), MOST_TRIGGER_CHARS) or "something"
+    return f'"{inner}"'
 
 
 def plain(text: str, most_chars: int) -> str:

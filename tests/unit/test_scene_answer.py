@@ -172,7 +172,7 @@ def test_a_trigger_is_one_short_line_in_quotation_marks(trigger: str) -> None:
     shown = quoted(trigger)
     inner = json.loads(shown)
     assert 0 < len(inner) <= MOST_TRIGGER_CHARS and inner.isprintable()
-    assert not set("<>{}[]|`\\") & set(inner)
+    assert not set('"<>{}[]|`\\') & set(inner)
     asked = question(trigger, [1.0, 2.5])
     assert asked.count(shown) == 1
     # Nothing but the label differs from the question about something harmless.

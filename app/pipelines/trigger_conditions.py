@@ -29,9 +29,9 @@ DENSE_STEPS = 1.6
 SCENE_PAST_S = 2.0
 SCENE_NOISE, SCENE_LEAST, SCENE_MOST = 6.0, 0.3, 0.6
 # What moves is told from how the picture differs from the one half a second before: in the next
-# seconds against the last ones. A median of three does not see a single cut.
+# seconds against the last ones. The median of five does not see a cut, nor a flash.
 MOTION_LAG_S = 0.5
-MOTION_AHEAD_S, MOTION_PAST_S = 1.5, 10.0
+MOTION_AHEAD_S, MOTION_PAST_S = 2.0, 10.0
 MOTION_NOISE, MOTION_LEAST = 4.0, 0.03
 STEEPNESS = 8.0  # of the way from no change at all (.0003) to the level (.5)
 ROWS_AT_ONCE = 2048

@@ -20,7 +20,12 @@ _LLAVA_TOKENS = ["<image>", "<video>", "<|im_start|>", "<|im_end|>"]
 def write_detr(folder: Path) -> Path:
     from transformers import DetrConfig, DetrForObjectDetection
 
-    small = {"d_model": 16, "num_queries": 10, "encoder_layers": 1, "decoder_layers": 1}
+    small: dict[str, Any] = {
+        "d_model": 16,
+        "num_queries": 10,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+    }
     small |= {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
     small |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
     # Without a description of its backbone, as on the hub: timm's, by name.

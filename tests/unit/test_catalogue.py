@@ -1,12 +1,15 @@
 """The table of models comes from what is in the folders, and says what is wrong with one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from models import registry
+from app.commands.models import as_table
+from app.tabs.models import told
+from models import hub, registry
 from models.catalogue import all_model_facts, data_in_words, model_facts
 from models.checkpoint import file_hash
 from models.quality import NOT_MEASURED, quality_in_words
@@ -92,3 +95,32 @@ def test_data_in_words() -> None:
 
 def test_every_model_of_the_registry_has_a_row() -> None:
     assert [facts.name for facts in all_model_facts()] == list(registry.MODELS)
+
+
+def test_public_models_are_listed_without_asking_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unasked(*_: Any) -> Any:
+        raise AssertionError("the hub is not asked to say what a model is")
+
+    monkeypatch.setattr(hub, "_why_not_asked", unasked)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(hub.MODELS_DIR_VARIABLE, raising=False)
+    entry = replace(registry.MODELS["dfine-small"], build=unbuildable)
+    facts = model_facts(entry)
+    assert facts.place == "fetched on first use: ustc-community/dfine-small-coco"
+    assert (facts.megabytes, facts.weights_hash, facts.problem) == (42, None, None)
+    assert "its authors report AP .485" in facts.quality.full and "COCO" in facts.data
+    assert ("Weights", f"42 MB, {facts.place}") in told(facts)["known"]
+    assert "fetched on first use  42.0" in as_table((facts,))
+
+    own = tmp_path / "own" / "dfine-small"
+    own.mkdir(parents=True)
+    (own / "config.json").write_text("{}")
+    monkeypatch.setenv(hub.MODELS_DIR_VARIABLE, str(own.parent))
+    broken = model_facts(entry)
+    assert broken.problem is not None and "has no model.safetensors" in broken.problem
+    assert "unusable" in as_table((broken,))
+    (own / "model.safetensors").write_bytes(b"0" * 3_000_000)
+    here = model_facts(entry)
+    assert here.place == "on this machine" and here.megabytes == pytest.approx(3.0, abs=0.01)

@@ -95,7 +95,13 @@ class CaptionNetwork(nn.Module):
         return x.view(*x.shape[:2], self.shape.heads, -1).transpose(1, 2)
 
     @torch.no_grad()
-    def speak(self, seen: Seen, longest: int, generator: torch.Generator | None) -> Tensor:
+    def speak(
+        self,
+        seen: Seen,
+        longest: int,
+        generator: torch.Generator | None,
+        temperature: float = 1.0,
+    ) -> Tensor:
         """Captions [B, L <= longest + 1], drawn from the generator, or the likeliest words.
 
         Each ends with END_ID; what follows is padding. Those that have ended cost nothing more.
@@ -109,7 +115,7 @@ class CaptionNetwork(nn.Module):
             if place == longest:
                 word = torch.full_like(word, END_ID)
             else:
-                word = _next_words(self._name(both[:, 0]), generator)
+                word = _next_words(self._name(both[:, 0]) / temperature, generator)
             said[going, place] = word[:, 0]
             kept = (word[:, 0] != END_ID).nonzero()[:, 0]
             if not len(kept):

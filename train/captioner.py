@@ -122,7 +122,7 @@ class CaptionTraining(fitting.ValidatedModule):
         seen = network.look(batch["features"], batch["present"]).repeated(samples)
         generator = torch.Generator(seen.mean.device).manual_seed(torch.initial_seed() + 1)
         network.eval()  # said as it would be, learned with what is dropped in training
-        said = network.speak(seen, self.config.search.longest, generator)
+        said = network.speak(seen, self.config.search.longest, generator, learning.temperature)
         network.train()
         rewards = self._rewards(batch["items"].tolist(), said)
         # Better than the item's other captions: no second network is needed to compare with.
@@ -131,7 +131,10 @@ class CaptionTraining(fitting.ValidatedModule):
         words = torch.cat([torch.full_like(said[:, :1], START_ID), said], dim=1)
         wanted = sayable(said)
         logits = network(seen, words[:, :-1], wanted)
-        losses = functional.cross_entropy(logits, said[wanted], reduction="none")
+        # Of the distribution that was drawn from.
+        losses = functional.cross_entropy(
+            logits / learning.temperature, said[wanted], reduction="none"
+        )
         loss = (losses * advantage.expand_as(said)[wanted]).mean()
         return loss, {"reward": rewards.mean(), "spread": (rewards - baseline).abs().mean()}
 

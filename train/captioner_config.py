@@ -62,9 +62,10 @@ class CaptionerLearning:
     consensus: float = 1.0  # how much oftener captions are shown that others agree with
     reward_rate: float = 1e-4  # learning rate of the second part, falling to 0
     samples: int = 5  # captions said for each item in a step of the second part
+    temperature: float = 0.5  # at which they are drawn; at 1 most are too odd to learn from
 
     def check(self) -> None:
-        for name in ("learning_rate", "reward_rate"):
+        for name in ("learning_rate", "reward_rate", "temperature"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"learning.{name} is above 0, received {getattr(self, name)}")
         for name in ("weight_decay", "consensus"):

@@ -72,6 +72,7 @@ const say = (card, name, text) => {
   place.textContent = text ?? "";
   place.hidden = !text;
 };
+const isBrief = (item) => !item.text && !item.seen && !item.judged; // nothing to read beside it
 const fill = (card, item) => {
   card.dataset.t = item.t;
   [card.dataset.from, card.dataset.to] = [item.from, item.to];
@@ -104,6 +105,7 @@ const show = () => {
   const shown = items.filter((item) =>
     !only || item.boxes.some((found) => found.label === only));
   fs.reconcile(list, shown, (item) => item.key, create, fill);
+  list.classList.toggle("is-brief", items.every(isBrief));
   box.hidden = items.length === 0 && !said;
   box.classList.toggle("fs-fold", Boolean(title));
   heading.hidden = !title;

@@ -36,7 +36,7 @@ class TriggerShape:
 
     input_dim: int  # of the backbone's embeddings
     space_dim: int = 256  # what they are projected to, by weights that are not trained; 0: not
-    motion_s: float = 0.0  # a frame also shows how it differs from the one so long before; 0: no
+    motion_s: float = 0.0  # a frame also says how far it is from the one so long before; 0: no
     dim: int = 64
     heads: int = 4
     layers: int = 2
@@ -228,7 +228,7 @@ def score_logits(arrays: Arrays, shape: TriggerShape, seen: Floats, times_s: Tim
     """What models.trigger_network.TriggerNetwork computes: [T, seen_dim] and times -> [T]."""
     times_s = np.asarray(times_s, np.float64) - times_s[0]
     if shape.motion_s:
-        motion = seen - seen[rows_before(times_s, shape.motion_s)]
+        motion = np.abs(seen - seen[rows_before(times_s, shape.motion_s)])
         seen = np.concatenate([seen, motion], axis=1)
     x = linear(arrays, "project", seen)
     if shape.time_encoder == "transformer":

@@ -44,7 +44,7 @@ class NearAttention(nn.Module):
         return cast(Tensor, self.out(mixed.transpose(1, 2).flatten(2)))
 
     def _by_head(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def _rotated(self, x: Tensor, times_s: Tensor) -> Tensor:
         # Angles in double precision: hours in float32 would blur tenths of a second.
@@ -102,9 +102,12 @@ class TimeEncoder(nn.Module):
 
     def __init__(self, shape: TriggerShape) -> None:
         super().__init__()
-        kinds = {"transformer": TransformerLayer, "lstm": LstmLayer}
-        kind = kinds.get(shape.time_encoder)
-        self.layers = nn.ModuleList(kind(shape) for _ in range(shape.layers) if kind is not None)
+        kinds: dict[str, type[TransformerLayer | LstmLayer]] = {
+            "transformer": TransformerLayer,
+            "lstm": LstmLayer,
+        }
+        layers = shape.layers if shape.time_encoder in kinds else 0
+        self.layers = nn.ModuleList(kinds[shape.time_encoder](shape) for _ in range(layers))
 
     def forward(self, x: Tensor, times_s: Tensor, valid: Tensor) -> Tensor:
         for layer in self.layers:
@@ -145,7 +148,7 @@ class TriggerNetwork(nn.Module):
         times_s = times_s.double() - times_s[:, :1]
         if self.shape.motion_s:
             rows = rows_before(times_s, valid, self.shape.motion_s)
-            motion = kept - kept.gather(1, rows[:, :, None].expand_as(kept))
+            motion = (kept - kept.gather(1, rows[:, :, None].expand_as(kept))).abs()
             kept = torch.cat([kept, motion], dim=2)
         x = self.time(self.project(kept), times_s, valid)
         return cast(Tensor, self.score(x)).squeeze(2)

@@ -4,6 +4,7 @@
     python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate triggers [--config FILE] [--set KEY=VALUE] [--out train/results]
+    python -m train.evaluate actions [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate captions [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate objects [--config FILE] [--folder FOLDER] [--sheet F.png]
 
@@ -206,14 +207,24 @@ def _objects(given: argparse.Namespace) -> str:
 
 
 def _triggers(given: argparse.Namespace) -> str:
-    from train import trigger_report
+    from train import trigger_folds, trigger_report
     from train.trigger_config import load_config
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config = load_config(given.config, given.settings)
-    report = trigger_report.evaluate_triggers(config, given.seeds)
+    report = trigger_folds.evaluate_triggers(config, given.seeds)
     trigger_report.write_report(report, given.out)
     return trigger_report.as_markdown(report)
+
+
+def _actions(given: argparse.Namespace) -> str:
+    from train import action_report
+    from train.action_config import load_config
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config = load_config(given.config, given.settings)
+    report = action_report.evaluate_actions(config, given.folder, given.seeds)
+    return action_report.write_report(report, given.out)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -254,7 +265,18 @@ def main(arguments: list[str] | None = None) -> None:
     triggers.add_argument("--set", dest="settings", action="append", default=[])
     triggers.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     triggers.add_argument("--out", type=Path, default=Path("train/results"))
+    actions = commands.add_parser("actions", help="the action classifier, its protocols, ablations")
+    actions.add_argument(
+        "--config", type=Path, default=Path("train/configs/action_classifier.yaml")
+    )
+    actions.add_argument("--set", dest="settings", action="append", default=[])
+    actions.add_argument("--folder", type=Path, default=Path("checkpoints/action_classifier"))
+    actions.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    actions.add_argument("--out", type=Path, default=Path("train/results"))
     given = parser.parse_args(arguments)
+    if given.command == "actions":
+        print(_actions(given))
+        return
     if given.command == "triggers":
         print(_triggers(given))
         return

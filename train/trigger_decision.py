@@ -142,7 +142,7 @@ def never_shown(scored: Sequence[Scored], decision: Decision, source: str) -> fl
 
 def figures_of(scored: Sequence[Scored], decision: Decision) -> dict[str, float]:
     """Every figure of one fold's left-out recordings."""
-    figures = {}
+    figures: dict[str, float] = {}
     for fps in (INDEX_FPS, FAST_FPS):
         clips = some_of(scored, "fight", fps)
         truth = np.array([one.fights for one in clips])

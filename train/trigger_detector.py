@@ -97,15 +97,22 @@ class TriggerDataModule(lightning.LightningDataModule):
         )
         return DataLoader(batches, batch_size=None)
 
-    def val_dataloader(self) -> DataLoader[Recording]:
-        """The held-out recordings, whole, one at a time."""
-        return DataLoader(cast(Any, self._parts.held), batch_size=None, collate_fn=_as_it_is)
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The held-out clips of surveillance cameras, whole, one at a time."""
+        clips = [recording for recording in self._parts.held if recording.source == "fight"]
+        return DataLoader(cast(Any, [_whole(clip) for clip in clips]), batch_size=None)
 
     test_dataloader = val_dataloader
 
 
-def _as_it_is(item: Any) -> Any:
-    return item
+def _whole(clip: Recording) -> Batch:
+    seen, times_s = shown_at(clip, INDEX_FPS)
+    fights = torch.full((len(seen),), float(clip.fights))
+    return {
+        "seen": torch.from_numpy(seen),
+        "times_s": torch.from_numpy(times_s),
+        "fights": fights,
+    }
 
 
 class TriggerTraining(fitting.ValidatedModule):
@@ -160,19 +167,21 @@ class TriggerTraining(fitting.ValidatedModule):
     def logits(self, seen: Floats, times_s: Times) -> Floats:
         """float32 [T] of one recording."""
         self.network.eval()
-        given = torch.from_numpy(seen)[None].to(self.device)
-        times = torch.from_numpy(times_s)[None].to(self.device)
-        with torch.inference_mode():
-            found = self.network(given, times, torch.ones_like(times, dtype=torch.bool))
-        return np.asarray(found[0].float().cpu().numpy(), np.float32)
+        found = self._logits(torch.from_numpy(seen), torch.from_numpy(times_s))
+        return np.asarray(found.float().cpu().numpy(), np.float32)
+
+    @torch.inference_mode()
+    def _logits(self, seen: Tensor, times_s: Tensor) -> Tensor:
+        times = times_s[None].to(self.device)
+        valid = torch.ones_like(times, dtype=torch.bool)
+        return cast(Tensor, self.network(seen[None].to(self.device), times, valid)[0])
 
     def on_validation_epoch_start(self) -> None:
         self._held = []
 
-    def validation_step(self, batch: Recording, number: int) -> None:
-        highest = float(self.logits(*shown_at(batch, INDEX_FPS)).max())
-        if batch.source == "fight":
-            self._held.append((batch.fights, highest))
+    def validation_step(self, batch: Batch, number: int) -> None:
+        highest = float(self._logits(batch["seen"], batch["times_s"]).max())
+        self._held.append((bool(batch["fights"][0] > 0), highest))
 
     def on_validation_epoch_end(self) -> None:
         if self._held:

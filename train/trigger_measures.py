@@ -60,7 +60,7 @@ def matched(found: Spans, true: Spans, tolerance_s: float) -> int:
 def fit_calibration(logits: Array, truth: Array, weights: Array) -> TriggerCalibration:
     """The logistic curve over logits that fits best, by Newton's method."""
     x, y = np.asarray(logits, np.float64), np.asarray(truth, np.float64)
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    share = _shares(weights)
     columns = np.stack([x, np.ones_like(x)], axis=1)
     found = np.array([1.0, 0.0])
     for _ in range(NEWTON_STEPS):
@@ -75,6 +75,12 @@ def fit_calibration(logits: Array, truth: Array, weights: Array) -> TriggerCalib
 def calibration_error(probabilities: Array, truth: Array, weights: Array) -> float:
     """Expected calibration error: the mean distance of said and true shares, over ten bins."""
     p, y = np.asarray(probabilities, np.float64), np.asarray(truth, np.float64)
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    share = _shares(weights)
     bins = np.minimum((p * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
     return float(np.abs(np.bincount(bins, share * (p - y), CALIBRATION_BINS)).sum())
+
+
+def _shares(weights: Array) -> Doubles:
+    share = np.asarray(weights, np.float64)
+    total: Doubles = share / share.sum()
+    return total

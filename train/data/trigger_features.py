@@ -37,8 +37,9 @@ ROWS_FILE, TABLE_FILE = "rows.npy", "table.json"
 # Kinds of ut_interaction in which somebody strikes somebody.
 STRIKES = ("kick", "punch", "push")
 # A captioned video that may show a fight is no example of anything else.
-FIGHT_WORDS = ("fight", "fought", "punch", "kick", "box", "wrestl", "martial", "karate", "battle")
-FIGHT_WORDS += ("attack", "beat", "hit", "slap", "violen", "sword", "judo", "ufc", "mma", "knock")
+FIGHT_WORDS: tuple[str, ...] = ("attack", "battle", "beat", "box", "fight", "fought", "hit", "judo")
+FIGHT_WORDS += ("karate", "kick", "knock", "martial", "mma", "punch", "slap", "sword", "ufc")
+FIGHT_WORDS += ("violen", "wrestl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def view_of(frames: Pixels, name: str, view: int) -> Pixels:
     lit = cut.astype(np.float32)
     if grey:
         lit = np.repeat(lit.mean(axis=3, keepdims=True), 3, axis=3)
-    return np.clip((lit - 128) * contrast + 128 + light, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((lit - 128) * contrast + 128 + light, 0, 255), np.uint8)
 
 
 def recordings(data_dir: Path) -> Iterator[tuple[str, str, bool, Path, float]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.types import Floats, Times
 from train.data.fight_places import place_of
-from train.data.trigger_features import TriggerFeatures
+from train.data.trigger_features import Seen, TriggerFeatures
 
 FOLDS = 5
 # Few frames of each and no true times: trained on, never measured.
@@ -49,7 +49,7 @@ def group_of(source: str, name: str) -> str:
 def recordings_of(features: TriggerFeatures, look: Callable[[Floats], Floats]) -> list[Recording]:
     """`look` makes of embeddings what the network reads."""
     views: dict[tuple[str, str], list[Floats]] = {}
-    first = {}
+    first: dict[tuple[str, str], Seen] = {}
     for seen in features.seen:
         rows = features.rows[seen.start : seen.start + seen.count]
         views.setdefault((seen.source, seen.name), []).append(look(np.asarray(rows, np.float32)))

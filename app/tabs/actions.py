@@ -17,7 +17,7 @@ from app.pipelines.recognizing import (
 from app.services import OpenedVideo, Services
 from app.tabs.action_files import ActionFiles
 from app.tabs.actions_view import EMPTY, LAYER, found, glances, measured, read_through, ribbons
-from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
+from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S
 from app.tabs.failures import Updates, problem, said_plainly
 from app.tabs.summarize import NO_VIDEO, facts
 from app.timeline.component import component
@@ -28,6 +28,13 @@ HELP = "Names what it was trained on, and says where none of it is seen."
 OWN_HELP = "English words, with commas or one to a line; leave it empty for the trained actions."
 PLACEHOLDER = "pouring coffee, clapping, empty room"
 SAME_TIME_S = 1e-3
+# Shown at once, before the server has answered; labels stand in the address where they fit.
+ASKING = """(...inputs) => {
+    const labels = (inputs[2] ?? "").trim();
+    window.framescry.starting("Starting…");
+    window.framescry.address("labels", labels.length <= 400 ? labels : "");
+    return inputs;
+}"""
 
 
 class ActionsTab:
@@ -111,9 +118,13 @@ class ActionsTab:
                 self._video, self._checkpoint, self._labels, self._fps, self._trained, self._own,
             ],
             [self._stage.status, *self.cleared],
-            **after_saying("Starting…"),
+            js=ASKING,
             **ONCE,
             **limits,
+        )  # fmt: skip
+        gr.on(
+            fn=None, outputs=self._labels, js="() => window.framescry.asked('labels')",
+            api_visibility="private",
         )  # fmt: skip
         self._found.look(
             said_plainly(self._look, lambda text: {self._note: problem(text)}),

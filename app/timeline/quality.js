@@ -59,7 +59,16 @@ const drawMatrix = ({labels = [], confusion = []}) => {
     body.append(line);
   });
   table.replaceChildren(head, body);
+  fit();
 };
+/* All columns side by side where that leaves them large enough to press. */
+const fit = () => {
+  const columns = props.value?.labels?.length ?? 0;
+  const names = table.querySelector("tbody th")?.offsetWidth ?? 0;
+  const room = (table.parentElement.clientWidth - names) / Math.max(columns, 1);
+  table.style.setProperty("--cell", `${Math.min(22, Math.max(12, Math.floor(10 * room) / 10))}px`);
+};
+box.addEventListener("toggle", fit);
 
 /* -- a cell: in numbers, and in this video ------------------------------------------------------- */
 

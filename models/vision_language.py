@@ -13,7 +13,7 @@ import numpy as np
 
 from models.errors import CancelledError
 from models.pretrained import Pretrained
-from models.scene_answer import AnswerError, question, read_answer, repair_question, unread
+from models.scene_answer import AnswerError, question, read_answer, repair_question, title, unread
 from models.types import FrameBatch, SceneDescription
 
 _MOST_TOKENS = 256
@@ -49,16 +49,18 @@ class VisionLanguageModel:
         if len(frames) == 0:
             raise ValueError("an event has at least one frame, received 0")
         rows = _spread(len(frames), self.frames_wanted)
-        pictures = [{"type": "image", "image": np.array(frames.pixels[row])} for row in rows]
-        asked = question(trigger, [float(frames.times_s[row]) for row in rows])
+        content: list[dict[str, Any]] = []
+        for number, row in enumerate(rows, 1):
+            content.append(_words(title(number, float(frames.times_s[row]))))
+            content.append({"type": "image", "image": np.array(frames.pixels[row])})
         with self._model.running:
             self._model.free_threads()
-            answer = self._answer([*pictures, {"type": "text", "text": asked}], stop)
+            answer = self._answer([*content, _words(question(trigger))], stop)
             try:
                 return read_answer(answer)
             except AnswerError as error:
                 again = repair_question(answer, str(error))
-            repaired = self._answer([{"type": "text", "text": again}], stop)
+            repaired = self._answer([_words(again)], stop)
         try:
             return read_answer(repaired)
         except AnswerError:
@@ -105,6 +107,10 @@ class _Stopped:
     def check(self) -> None:
         if self._was:
             raise CancelledError("stopped on request")
+
+
+def _words(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
 
 
 def _spread(count: int, wanted: int) -> list[int]:

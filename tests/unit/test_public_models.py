@@ -182,7 +182,7 @@ def test_pictures_times_and_trigger_are_in_one_message(
     asked, wanted = given[0]["asked"], describer.frames_wanted
     pixels = given[0]["pixel_values"]
     assert pixels.shape[1 if model is hub.SMOL_VLM else 0] == wanted, "each picture whole, once"
-    assert "picture 1 at 0.2 s" in asked and f"picture {wanted} at 9.2 s" in asked
+    assert "Picture 1, at 0.2 s:" in asked and f"Picture {wanted}, at 9.2 s:" in asked
     assert quoted(trigger) in asked and trigger not in asked
 
 

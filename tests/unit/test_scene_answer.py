@@ -173,15 +173,14 @@ def test_a_trigger_is_one_short_line_in_quotation_marks(trigger: str) -> None:
     inner = json.loads(shown)
     assert 0 < len(inner) <= MOST_TRIGGER_CHARS and inner.isprintable()
     assert not set('"<>{}[]|`\\') & set(inner)
-    asked = question(trigger, [1.0, 2.5])
+    asked = question(trigger)
     assert asked.count(shown) == 1
     # Nothing but the label differs from the question about something harmless.
-    assert asked.replace(shown, quoted("a fight")) == question("a fight", [1.0, 2.5])
-    assert "picture 1 at 1.0 s, picture 2 at 2.5 s" in asked
+    assert asked.replace(shown, quoted("a fight")) == question("a fight")
 
 
 def test_the_question_asks_for_what_is_visible() -> None:
-    asked = question("a fight", [0.0])
+    asked = question("a fight")
     for said in ("only what can be seen", "Do not guess", "unsure", "JSON"):
         assert said in asked
 

@@ -106,11 +106,11 @@ def command_line(video: OpenedVideo, request: TriggerRequest) -> str:
     """The same without the page."""
     options: list[Any] = []
     for asked in request.triggers:
-        if asked.kind == "example":
-            continue
-        what = asked.event or asked.change or asked.name
-        limit = "" if asked.threshold is None else f" @ {asked.threshold:g}"
-        options.append(f"--trigger={what}{limit}")
+        options += ["--example=picture.jpg" for _ in asked.pictures]
+        options += [f"--like={at_s:g}" for at_s in asked.at_s]
+        if asked.kind != "example":
+            limit = "" if asked.threshold is None else f" @ {asked.threshold:g}"
+            options.append(f"--trigger={asked.name}{limit}")
     if request.threshold is not None:
         options += ["--threshold", f"{request.threshold:g}"]
     options += ["--max-events", request.max_events, "--describe", request.describer or NONE]

@@ -59,7 +59,7 @@ def visitor(person: Person) -> Person:
     return person
 
 
-def test_the_default_run_gives_events_that_play(visitor: Person) -> None:
+def test_events_play_are_told_and_are_taken_along(visitor: Person) -> None:
     page = visitor.page
     find(visitor, WORDS, ticked="Change of scene")
     assert page.locator(".fs-empty:visible").count() == 0
@@ -80,11 +80,12 @@ def test_the_default_run_gives_events_that_play(visitor: Person) -> None:
     pin = page.locator("#timeline .fs-pin").last
     pin.click()
     visitor.is_at(number(pin, "t"))
+    hears_the_report(visitor)
+    takes_files(visitor)
 
 
-def test_the_report_can_be_heard(visitor: Person) -> None:
+def hears_the_report(visitor: Person) -> None:
     page = visitor.page
-    find(visitor, "", ticked="Change of scene")
     assert "seconds" in page.inner_text(".fs-report-text")
     page.click("#triggers-report button:has-text('Listen')")
     page.wait_for_function(
@@ -98,8 +99,7 @@ def test_the_report_can_be_heard(visitor: Person) -> None:
     assert Path(saving.value.path()).read_bytes()[:4] == b"RIFF"
 
 
-def test_files_have_what_they_promise(visitor: Person) -> None:
-    find(visitor, WORDS, ticked="Change of scene")
+def takes_files(visitor: Person) -> None:
     written = json.loads(Path(visitor.download("json", "triggers").path()).read_text())
     assert set(written) >= SEED_KEYS | {"video_summary"}
     assert written["num_triggers_detected"] == len(written["triggers"]) == cards(visitor).count()
@@ -125,13 +125,17 @@ def test_a_hub_model_that_cannot_be_had_costs_a_sentence(visitor: Person) -> Non
     assert cards(visitor).count() == before >= 1
 
 
-def test_hostile_words_are_text(visitor: Person) -> None:
+def test_words_are_text_and_have_thresholds_of_their_own(visitor: Person) -> None:
     page = visitor.page
     find(visitor, HOSTILE, ticked="")
     assert HOSTILE[:20] in page.inner_text(".fs-said >> visible=true")
     assert page.evaluate("window.__pwned") is None
     assert page.locator("#results img[src=x]").count() == 0
     assert HOSTILE[:20] in page.inner_text("#triggers-command code")
+    find(visitor, f"{WORDS} @ 100 %", ticked="")
+    assert "Nothing here reaches the threshold" in page.inner_text(".fs-said >> visible=true")
+    find(visitor, f"{WORDS} @ 2 %", ticked="")
+    assert cards(visitor).count() >= 1
 
 
 def test_a_frame_or_a_picture_to_look_for(visitor: Person) -> None:
@@ -155,20 +159,14 @@ def test_a_frame_or_a_picture_to_look_for(visitor: Person) -> None:
     page.wait_for_selector("#triggers-note .fs-note:has-text('Choose what to look for')")
 
 
-def test_a_threshold_of_ones_own_and_what_lies_below(visitor: Person) -> None:
-    page = visitor.page
-    find(visitor, f"{WORDS} @ 100 %", ticked="")
-    assert "Nothing here reaches the threshold" in page.inner_text(".fs-said >> visible=true")
-    find(visitor, f"{WORDS} @ 2 %", ticked="")
-    assert cards(visitor).count() >= 1
-
-
 def test_cancel_keeps_what_was_found_and_another_video_clears(
     new_person: NewPerson, long_video: Path, video: Path
 ) -> None:
     person = new_person()
     page = person.page
     person.open_tab("triggers")
+    page.click("#run-triggers")
+    page.wait_for_selector("#triggers-note .fs-note:has-text('Choose a video first')")
     person.open(long_video)
     page.fill("#trigger-words input", "the earth from space @ 10 %")
     page.click("#run-triggers")
@@ -183,14 +181,7 @@ def test_cancel_keeps_what_was_found_and_another_video_clears(
     assert page.locator(".fs-empty:visible").count() == 1
 
 
-def test_without_a_video_it_says_what_to_do(person: Person) -> None:
-    person.open_tab("triggers")
-    person.page.click("#run-triggers")
-    person.page.wait_for_selector("#triggers-note .fs-note:has-text('Choose a video first')")
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
 def test_pictures(theme: str, size: str, new_person: NewPerson) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     person = new_person("?tab=triggers", viewport=SIZES[size], color_scheme=theme)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.pipelines.triggering import (
-    DEFAULT_DESCRIBER,
-    DEFAULT_DETECTOR,
     DEFAULT_EVENT,
     MOTION,
     NONE,
@@ -45,26 +43,19 @@ def ticked_first(services: Services) -> list[str]:
     return [f"{_EVENT}{DEFAULT_EVENT}" if has_event else f"{_CHANGE}{SCENE}"]
 
 
-def choices(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Models for a dropdown; those that have to be fetched say so."""
-    return [*((_named(name), name) for name in names), ("None", NONE)]
+def choices(names: Sequence[str], default: str) -> list[tuple[str, str]]:
+    """Models for a dropdown; those that have to be fetched say so.
+
+    Where the default one did not come along it is asked for all the same: the run says that it is
+    missing, in a line, and goes on without.
+    """
+    missing = [] if default in names else [("None is here", default)]
+    return [*missing, *((_named(name), name) for name in names), ("None", NONE)]
 
 
 def _named(name: str) -> str:
     weights = MODELS[name].weights if name in MODELS else ""
     return name if weights.startswith("shipped") else f"{name} (from the model hub)"
-
-
-def first_choice(names: Sequence[str], default: str) -> str:
-    return default if default in names else NONE
-
-
-def default_detector(services: Services) -> str:
-    return first_choice(services.triggers.detectors, DEFAULT_DETECTOR)
-
-
-def default_describer(services: Services) -> str:
-    return first_choice(services.triggers.describers, DEFAULT_DESCRIBER)
 
 
 def read_request(

@@ -6,7 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.pipelines.triggering import DEFAULT_EVENTS, EVEN, TriggerRequest
+from app.pipelines.triggering import (
+    DEFAULT_DESCRIBER,
+    DEFAULT_DETECTOR,
+    DEFAULT_EVENTS,
+    EVEN,
+    TriggerRequest,
+)
 from app.services import OpenedVideo, Services
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
@@ -14,8 +20,6 @@ from app.tabs.summarize import NO_VIDEO
 from app.tabs.trigger_asking import (
     choices,
     command_line,
-    default_describer,
-    default_detector,
     kinds,
     read_request,
     ticked_first,
@@ -109,8 +113,8 @@ class TriggersTab:
             self._sample = SamplePicture(self._video, self._note)
             self._build_options()
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
-        self._events = component("events", elem_id="triggers-events")
         self._remarks = component("remarks", elem_id="triggers-remarks")
+        self._events = component("events", elem_id="triggers-events")
         self._below = component("events", elem_id="triggers-below")
         self._counts = component("counts", elem_id="triggers-counts")
         self._files = TriggerFiles(self._services, self._result, self._note)
@@ -139,11 +143,11 @@ class TriggersTab:
                 )  # fmt: skip
             with gr.Row():
                 self._describer = gr.Dropdown(
-                    choices(triggers.describers), value=default_describer(self._services),
+                    choices(triggers.describers, DEFAULT_DESCRIBER), value=DEFAULT_DESCRIBER,
                     label="What is seen, described by", elem_id="describer",
                 )  # fmt: skip
                 self._detector = gr.Dropdown(
-                    choices(triggers.detectors), value=default_detector(self._services),
+                    choices(triggers.detectors, DEFAULT_DETECTOR), value=DEFAULT_DETECTOR,
                     label="People and things, found by", elem_id="detector",
                 )  # fmt: skip
             with gr.Row():

@@ -23,9 +23,9 @@ def find(person: Person, words: str = "", *, ticked: str | None = None) -> None:
     """Looks for the words, and of what can be ticked for that alone; None leaves it as it is."""
     page = person.page
     if ticked is not None:
-        for box in page.locator("#trigger-kinds label").all():
-            if box.locator("input").is_checked() != (ticked in box.inner_text()) or not ticked:
-                box.locator("input").set_checked(bool(ticked) and ticked in box.inner_text())
+        for label in page.locator("#trigger-kinds label").all():
+            wanted = bool(ticked) and ticked in label.inner_text()
+            label.locator("input").set_checked(wanted)
     page.fill("#trigger-words input", words)
     page.click("#run-triggers")
     page.wait_for_function("document.body.classList.contains('is-working')")

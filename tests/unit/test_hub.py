@@ -93,7 +93,8 @@ class Served:
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of the hub's library, here and in child processes."""
+    """Of the hub's library, here and in child processes; and no hub has been probed."""
+    monkeypatch.setattr(hub, "_probed", {})
     cache = tmp_path / "cache"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setenv("HF_HUB_CACHE", str(cache))
@@ -187,15 +188,35 @@ def test_no_hub_is_said_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", [NOBODY, "http://127.0.0.1:1", "https://hub.invalid"])
-def test_hubs_that_are_none(
+def test_hubs_that_are_none_are_probed_once(
     monkeypatch: pytest.MonkeyPatch, empty_cache: Path, address: str
 ) -> None:
     place_hub(monkeypatch, address)
-    began = time.monotonic()
-    for _ in range(20):
+    probes: list[str] = []
+    connects = hub._connects
+    monkeypatch.setattr(hub, "_connects", lambda at: (probes.append(at), connects(at))[1])
+    for _ in range(5):
         with pytest.raises(ModelUnavailableError, match="cannot be reached"):
             hub.fetch(TOY)
-    assert time.monotonic() - began < 10, "and it is not probed anew each time"
+    assert probes == [address]
+
+
+def test_looking_up_a_name_for_ever_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    found = threading.Event()
+
+    def look_up(*_: Any) -> Any:
+        found.wait(60)
+        raise OSError
+
+    place_hub(monkeypatch, NOBODY)
+    monkeypatch.setattr("socket.create_connection", look_up)
+    began = time.monotonic()
+    with pytest.raises(ModelUnavailableError, match="cannot be reached"):
+        hub.fetch(TOY)
+    assert time.monotonic() - began < 30
+    found.set()
 
 
 def test_offline_is_offline(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,13 @@ MODELS: dict[str, ModelEntry] = {
             weights="shipped, trained here",
         ),
         ModelEntry(
+            name="captioner",
+            kind="scene_describer",
+            purpose="Says in a sentence what a moment shows; small, and often wrong",
+            build=_captioner,
+            weights="shipped, trained here",
+        ),
+        ModelEntry(
             name=hub.DETR.name,
             kind="object_detector",
             purpose="Finds 80 kinds of things in pictures, with boxes; large",

@@ -33,8 +33,7 @@ A sentence about one or more frames: {parameters:.2f} million parameters, {megab
 it does not see their order, and hears nothing.
 
 Attention over the frames for each word, a gated recurrent unit of width {dim}, {vocabulary:,} whole
-words, a beam of {beams}. Trained on two CPU cores: words as people wrote them, then whole captions
-by their CIDEr-D.
+words, a beam of {beams}. Trained on two CPU cores, {learned}.
 
 ## Data
 Research data, see its owners' terms. {items}
@@ -191,6 +190,13 @@ def _describe(
     }
 
 
+def _learned(training: dict[str, Any]) -> str:
+    words = min(training["rounds"], training["learning"]["word_rounds"])
+    said = f"{words} rounds on words as people wrote them"
+    rest = training["rounds"] - words
+    return f"{said}, {rest} on whole captions by their CIDEr-D" if rest else said
+
+
 def _card(
     name: str, described: dict[str, Any], report: dict[str, Any], size: dict[str, Any]
 ) -> str:
@@ -205,6 +211,7 @@ def _card(
         dim=described["architecture"]["dim"],
         vocabulary=described["architecture"]["vocabulary"],
         beams=described["search"]["beams"],
+        learned=_learned(described["training"]),
         items=". ".join(
             f"{part}: " + ", ".join(f"{source} {count:,}" for source, count in found.items())
             for part, found in items.items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from models.boxes import kept_boxes
 from models.checkpoint import Checkpoint, read_checkpoint
@@ -61,10 +62,11 @@ class CellReader:
         middles = np.asarray(1 / (1 + np.exp(-logits.clip(-30, 30))), np.float32)
         boxes_of = boxes_of_cells(cells[-SETS_OF_SIDES * SIDES :])
         found: list[tuple[float, Floats, str]] = []
+        peaks = peaks_of(cells[: len(self.kinds)]).reshape(len(self.kinds), -1)
         for number, kind in enumerate(self.kinds):
             if kind not in self.least:
                 continue
-            cells_there = np.flatnonzero(middles[number] >= self.least[kind])
+            cells_there = np.flatnonzero(peaks[number] & (middles[number] >= self.least[kind]))
             scores = middles[number, cells_there]
             boxes = boxes_of[min(number, SETS_OF_SIDES - 1)][cells_there]
             for row in kept_boxes(boxes, scores, SAME_IOU):
@@ -86,6 +88,18 @@ class CellReader:
         best = int(of_names.argmax())
         sure = of_names[best] >= 0.5 * middles[self.kinds.index(kind)]
         return self.names[best] if sure else kind
+
+
+def peaks_of(maps: Floats) -> npt.NDArray[np.bool_]:
+    """[K, S, S]: cells whose neighbours are all lower or the same. The others say the same again,
+    and there are many of them."""
+    side = maps.shape[-1]
+    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    highest = maps
+    for y in range(3):
+        for x in range(3):
+            highest = np.maximum(highest, padded[:, y : y + side, x : x + side])
+    return np.asarray(maps >= highest)
 
 
 def boxes_of_cells(sides: Floats) -> Floats:

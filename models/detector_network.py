@@ -41,6 +41,8 @@ class DetectorShape:
             raise ValueError(f"named is one of {self.kinds}, received {self.named!r}")
         if self.width < 1:
             raise ValueError(f"width is at least 1, received {self.width}")
+        if self.activation_limit is not None and self.activation_limit <= 0:
+            raise ValueError(f"activation_limit is above 0, received {self.activation_limit}")
 
 
 class DetectorNetwork(nn.Module):

@@ -31,7 +31,6 @@ from train.objects_report import (
 )
 
 HALF_TOLERANCE = 1e-2  # of a cell's probability, at the mean over all that are not empty
-ACTIVATION_LIMIT = 10.0  # as the backbone's
 COMPARED_PICTURES = 128
 SOME = 0.05  # probability of a cell that is not empty
 
@@ -70,7 +69,9 @@ def export_detector(config: DetectorConfig, state_path: Path, folder: Path) -> C
     if not state_path.is_file():
         raise ValueError(f"--run is a state written by training, received {state_path}")
     state = torch.load(state_path, map_location="cpu", weights_only=False)
-    shape = DetectorShape(**state["detector_shape"])
+    shape = dataclasses.replace(
+        DetectorShape(**state["detector_shape"]), activation_limit=config.model.activation_limit
+    )
     model = DetectorNetwork(shape)
     prefix = "average."
     model.load_state_dict(
@@ -80,7 +81,6 @@ def export_detector(config: DetectorConfig, state_path: Path, folder: Path) -> C
             if key.startswith(prefix)
         }
     )
-    model.shape = shape = dataclasses.replace(shape, activation_limit=ACTIVATION_LIMIT)
     full = PictureDetector(model)
     rounded = shipping.in_half_precision(full)
     held = open_held_out(Path(config.data.cache_dir), Path(config.data.data_dir))

@@ -32,6 +32,7 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(3, 17))
 GOOD_ENOUGH = 0.3  # average precision of a kind, where choices are made
 LEAST_WANTED = 10  # boxes of a kind, for a choice about it
 CHUNK = 32
+HALF_PICTURES = 800  # looked at in each half, at most
 SHEET_PICTURES, SHEET_COLUMNS, SHEET_TILE_PX = 40, 5, (360, 260)
 
 Cells = Callable[[Pixels], Floats]
@@ -53,7 +54,7 @@ class HeldOut:
         places = held_out_places(self.store, self.boxes)
         groups = self.store.groups[self.boxes.pictures[places]]
         odd = np.array([zlib.crc32(f"half/{group}".encode()) % 2 for group in groups], bool)
-        return Halves(places[~odd], places[odd])
+        return Halves(places[~odd][:HALF_PICTURES], places[odd][:HALF_PICTURES])
 
     def pictures(self, places: npt.NDArray[np.int64], side_px: int) -> Iterable[Pixels]:
         """Chunks of u8 [N, side, side, 3]."""

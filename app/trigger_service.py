@@ -194,6 +194,7 @@ class TriggerService:
             describer=None if describer is None else _loader(describer),
             actions=_actions if ACTIONS in registry.MODELS else None,
             remarks=tuple(remarks),
+            measured=self._measured,
         )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from app.index import FrameIndex, IndexStore
 from app.performance import Meter
@@ -58,6 +58,7 @@ class Helpers:
     describer: Callable[[Hear], SceneDescriber] | None = None
     actions: Callable[[], ActionClassifier] | None = None
     remarks: tuple[str, ...] = ()  # why one of them is missing
+    measured: Callable[[str], str | None] = lambda _: None  # of a model, in a few words
 
 
 @dataclass(slots=True)
@@ -202,7 +203,7 @@ class _Analysis:
         state = self._state
         detector = yield from self._loaded(self._helpers.detector, "Loading the object detector")
         describer = yield from self._loaded(self._helpers.describer, "Loading the describer")
-        state.detector, state.describer = _used(detector), _used(describer)
+        state.detector, state.describer = self._used(detector), self._used(describer)
         state.look = CloserLook(self._video, detector, describer, self._looks, self._clock)
 
     def _loaded(
@@ -240,6 +241,11 @@ class _Analysis:
                 yield self.step(step)
         raise RuntimeError("work ends with its value")
 
+    def _used(self, model: ObjectDetector | SceneDescriber | None) -> ModelUsed | None:
+        if model is None:
+            return None
+        return ModelUsed(model.name, model.weights_hash, self._helpers.measured(model.name))
+
     def _remark(self, text: str) -> None:
         if text not in self._state.remarks:
             self._state.remarks.append(text)
@@ -273,7 +279,3 @@ class _Analysis:
             remarks=tuple(state.remarks),
         )
         return replace(made, report=report(made)) if reported else made
-
-
-def _used(model: Any) -> ModelUsed | None:
-    return None if model is None else ModelUsed(model.name, model.weights_hash)

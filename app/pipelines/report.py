@@ -6,6 +6,8 @@ from app.trigger_results import LookedFor, Trigger, TriggerResult, count_boxes
 
 # So many events are told one by one, the others counted.
 TOLD = 12
+# What a describer that cannot judge is less sure of than this is told as a guess.
+GUESSED_BELOW = 0.6
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _MANY = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice",
@@ -66,19 +68,27 @@ def _told(trigger: Trigger) -> Iterator[str]:
     length_s = trigger.end_s - trigger.start_s
     if length_s >= 1.5:
         when = f"{from_time(trigger.start_s)}, for {lasting(length_s)}"
-    sure = f"{_percent(trigger.confidence)} sure"
-    yield f"{_upper(when)}: {_name(trigger)}, {sure}."
+    # How much changes is no probability: a number would promise too much.
+    sure = "" if trigger.kind == "change" else f", {_percent(trigger.confidence)} sure"
+    yield f"{_upper(when)}: {_name(trigger)}{sure}."
     if trigger.dismissed:
         yield "A closer look says that it does not happen."
     elif trigger.verdict == "unsure":
         yield "A closer look does not settle it."
     if trigger.description:
-        text = trigger.description.strip()
-        yield _upper(text if text.endswith((".", "!", "?", "…")) else f"{text}.")
+        yield _described(trigger, trigger.description.strip())
     if trigger.boxes:
         yield f"In the picture: {things(count_boxes(trigger.boxes))}."
     if trigger.action:
         yield f"The action looks like {trigger.action}."
+
+
+def _described(trigger: Trigger, text: str) -> str:
+    ended = text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    guessed = trigger.verdict is None and trigger.sure is not None
+    if guessed and (trigger.sure or 0.0) < GUESSED_BELOW:
+        return f"Perhaps {ended[:1].lower()}{ended[1:]}"
+    return _upper(ended)
 
 
 def _together(result: TriggerResult) -> Iterator[str]:
@@ -90,7 +100,7 @@ def _together(result: TriggerResult) -> Iterator[str]:
     if most and len(result.triggers) > 1:
         ordered = dict(sorted(most.items(), key=lambda item: (-item[1], item[0])))
         yield f"At most there are, in one picture, {things(ordered)}."
-    stand = [trigger for trigger in result.triggers if not trigger.dismissed]
+    stand = [t for t in result.triggers if not t.dismissed and t.kind != "change"]
     if len(stand) > 1:
         surest = max(stand, key=lambda trigger: trigger.confidence)
         yield (

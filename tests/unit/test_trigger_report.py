@@ -77,6 +77,15 @@ def test_many_events_are_told_in_short() -> None:
     assert len(told) < 1600
 
 
+def test_guesses_are_told_as_guesses_and_changes_without_a_number() -> None:
+    guess = replace(EVENTS[0], verdict=None, sure=0.4, description="A man is cooking")
+    cut = replace(EVENTS[1], kind="change", trigger="change of scene", verdict=None, description="")
+    told = result((guess, cut)).report
+    assert "Perhaps a man is cooking." in told
+    assert "At 1 minute and 2 seconds: a change of scene. " in told
+    assert "A man is cooking." in result((replace(guess, sure=0.7),)).report
+
+
 def test_the_report_can_be_spoken_as_it_is_read() -> None:
     words = spoken_text(result().report)
     assert "90 percent" in words and "(" not in words and "%" not in words and ":0" not in words

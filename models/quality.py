@@ -122,9 +122,9 @@ def _action_classifier(metrics: Metrics, config: Metrics) -> Quality:
     return Quality(
         f"right for {still['top1']:.0%} of photographs",
         f"{still['examples']} photographs of 37 kinds that it did not see: right for "
-        f"{still['top1']:.0%}, among the first five {still['top5']:.0%} (chance 3% and 14%). Of all "
-        f"{len(config['labels'])} labels: {'; '.join(said)}. Of {new['examples']} clips of new "
-        f"kinds of things {new['rejected']:.0%} are turned away, of those with a label "
+        f"{still['top1']:.0%}, among the first five {still['top5']:.0%} (chance 3% and 14%). "
+        f"Of all {len(config['labels'])} labels: {'; '.join(said)}. Of {new['examples']} clips "
+        f"of new kinds of things {new['rejected']:.0%} are turned away, of those with a label "
         f"{unknown['labelled']['kept']:.0%} are kept.",
     )
 

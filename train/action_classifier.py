@@ -109,6 +109,14 @@ class ActionDataModule(lightning.LightningDataModule):
 
     test_dataloader = val_dataloader
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Examples are read in numpy, wherever the network is."""
+        if isinstance(batch, Example):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
 
 def _as_it_is(item: Any) -> Any:
     return item

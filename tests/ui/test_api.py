@@ -53,9 +53,23 @@ def test_recognize(client: Client, video: Path) -> None:
         client.predict(video=handle_file(video), labels=",;", api_name="/recognize")
 
 
+def test_triggers(client: Client, video: Path) -> None:
+    found = client.predict(
+        video=handle_file(video), triggers="change of scene\na person talking @ 0.9",
+        detector="none", max_events=2, api_name="/triggers",
+    )  # fmt: skip
+    assert [looked["start_at"] for looked in found["thresholds"]] == [0.5, 0.9]
+    assert found["num_triggers_detected"] == len(found["triggers"]) <= 2
+    assert found["video_path"] == video.name and found["video_summary"].startswith("The video")
+    with pytest.raises(AppError, match="finds no objects"):
+        client.predict(video=handle_file(video), detector="yolo", api_name="/triggers")
+
+
 def test_only_these_are_public(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert list(described["named_endpoints"]) == ["/summarize", "/search", "/recognize"]
+    assert list(described["named_endpoints"]) == [
+        "/summarize", "/search", "/recognize", "/triggers",
+    ]  # fmt: skip
     assert not described["unnamed_endpoints"]
 
 
@@ -73,7 +87,7 @@ def test_tools_of_the_model_context_protocol(server: Server) -> None:
 
     with ThreadPoolExecutor(1) as aside:  # this thread may belong to the browser's own loop
         names, answer = aside.submit(lambda: asyncio.run(ask())).result()
-    assert names == ["summarize", "search", "recognize"]
+    assert names == ["summarize", "search", "recognize", "triggers"]
     assert "link" in answer
     assert "Traceback" not in answer
 

@@ -15,6 +15,7 @@ LAYER = "triggers"
 # The first is the colour of the tab; each thing that is looked for has one of its own.
 COLOURS = (4, 6, 5, 7, 10, 11, 9, 8)
 MOST_CLASSES = 12
+COLUMNS = ("From", "To", "What", "Sure", "Verdict", "Objects")
 JUDGED = {"yes": "confirmed", "no": "dismissed", "unsure": "unsure"}
 EMPTY = """
 <div class="fs-empty">
@@ -140,24 +141,25 @@ def spared(result: TriggerResult) -> str:
 
 
 def event_rows(result: TriggerResult) -> dict[str, Any]:
-    colours = colour_by_name(result)
+    """A column that would be empty is left out."""
+    cells = [
+        [
+            clock(trigger.start_s),
+            clock(trigger.end_s),
+            capital(trigger.trigger),
+            percent(trigger.confidence),
+            JUDGED.get(trigger.verdict or "", ""),
+            _counted(trigger.boxes),
+        ]
+        for trigger in result.triggers
+    ]
+    used = [at for at in range(len(COLUMNS)) if any(row[at] for row in cells)]
     return {
         "title": f"Events ({len(result.triggers)})",
-        "columns": ["From", "To", "What", "Sure", "Verdict", "Objects"],
+        "columns": [COLUMNS[at] for at in used],
         "rows": [
-            {
-                "t": trigger.start_s,
-                "colour": colours.get(trigger.trigger, ""),
-                "cells": [
-                    clock(trigger.start_s),
-                    clock(trigger.end_s),
-                    capital(trigger.trigger),
-                    percent(trigger.confidence),
-                    JUDGED.get(trigger.verdict or "", ""),
-                    _counted(trigger.boxes),
-                ],
-            }
-            for trigger in result.triggers
+            {"t": trigger.start_s, "cells": [row[at] for at in used]}
+            for trigger, row in zip(result.triggers, cells, strict=True)
         ],
     }
 

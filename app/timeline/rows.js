@@ -28,7 +28,7 @@ const show = () => {
     cell.scope = "col";
     return cell;
   }));
-  fs.reconcile(body, rows, (row) => row.t.toFixed(3), create, fill);
+  fs.reconcile(body, rows, (row) => `${row.t.toFixed(3)} ${row.cells.length}`, create, fill);
   box.hidden = rows.length === 0;
 };
 watch("value", show);

@@ -127,6 +127,7 @@ def test_tracks_pins_rows_and_counts_belong_together() -> None:
     assert [pin["colour"] for pin in layer["pins"]] == [t["colour"] for t in layer["tracks"]]
     assert layer["tracks"][0]["spans"] == [{"start_s": 10.0, "end_s": 15.0}]
     assert event_rows(found)["rows"][0]["cells"][-1] == "1 × dog, 1 × person"
+    assert event_rows(found)["columns"] == ["From", "To", "What", "Sure", "Objects"]
     assert object_counts(found)["items"] == [
         {"label": "dog", "seen": [{"t": 12.0, "count": 1}]},
         {"label": "person", "seen": [{"t": 12.0, "count": 1}]},

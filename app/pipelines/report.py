@@ -1,5 +1,6 @@
 """What an analysis found, in a few plain sentences that can be read aloud."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from app.trigger_results import LookedFor, Trigger, TriggerResult, count_boxes
@@ -13,6 +14,7 @@ _MANY = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice",
     "sheep": "sheep", "knife": "knives", "skis": "skis", "scissors": "scissors",
 }  # fmt: skip
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d)")
 _HISSING = ("s", "x", "ch", "sh")
 
 
@@ -126,11 +128,16 @@ def _as_said(kind: str, name: str) -> str:
     if kind == "words":
         return f"“{name}”"
     if kind == "example":
-        return f"something {name}"
+        return f"something {_CLOCK.sub(_shown_at, name)}"
     has_article = name.split(" ")[0].lower() in ("a", "an", "the", "some")
     if has_article:
         return name
     return f"{'an' if name[:1].lower() in 'aeio' and name else 'a'} {name}"
+
+
+def _shown_at(clock: re.Match[str]) -> str:
+    hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+    return f"what is shown {at_time(3600 * hours + 60 * minutes + seconds)}"
 
 
 def lasting(seconds: float) -> str:

@@ -25,9 +25,9 @@ STAY_SHARE = 0.6
 # Frames of a first look are farther apart than sampled ones; up to here nothing was left out.
 DENSE_STEPS = 1.6
 # A new scene is unlike all that was seen in so many seconds, by several times what frames differ
-# by without any cut, and by no less than a hard cut between like pictures (a cosine of .7).
+# by without any cut, and by no less than a hard cut between like pictures (a cosine of .75).
 SCENE_PAST_S = 2.0
-SCENE_NOISE, SCENE_LEAST, SCENE_MOST = 6.0, 0.3, 0.6
+SCENE_NOISE, SCENE_LEAST, SCENE_MOST = 4.0, 0.25, 0.6
 # What moves is told from how the picture differs from the one half a second before: in the next
 # seconds against the last ones. The median of five does not see a cut, nor a flash.
 MOTION_LAG_S = 0.5

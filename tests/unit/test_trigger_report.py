@@ -86,6 +86,14 @@ def test_guesses_are_told_as_guesses_and_changes_without_a_number() -> None:
     assert "A man is cooking." in result((replace(guess, sure=0.7),)).report
 
 
+def test_moments_to_compare_with_are_told_in_words() -> None:
+    like = replace(EVENTS[0], kind="example", trigger="like 1:05 or 1:00:00")
+    assert (
+        "something like what is shown at 1 minute and 5 seconds or what is shown at 1 hour, "
+        "90 percent sure" in result((like,)).report
+    )
+
+
 def test_the_report_can_be_spoken_as_it_is_read() -> None:
     words = spoken_text(result().report)
     assert "90 percent" in words and "(" not in words and "%" not in words and ":0" not in words

@@ -11,6 +11,7 @@ class ClassQuality:
 
     labels: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    protocol: str = ""  # how that was measured, in sentences
 
     def accuracy(self, at: int) -> float:
         """The share that was recognized; 0 where the class was never tested."""
@@ -37,4 +38,6 @@ def class_quality(
     except (TypeError, ValueError):
         return None
     fits = labels is not None and {len(rows), *map(len, rows)} == {len(labels)}
-    return ClassQuality(tuple(map(str, labels or ())), rows) if rows and fits else None
+    if not rows or not fits:
+        return None
+    return ClassQuality(tuple(map(str, labels or ())), rows, str(metrics.get("protocol", "")))

@@ -136,6 +136,7 @@ def measured(checkpoint: str, quality: ClassQuality | None) -> dict[str, Any] | 
         "model": checkpoint,
         "said": f"{checkpoint} recognized {right:,} of {tests:,} tests it had not learned from "
         f"({percent(right / max(tests, 1))}), of {len(classes)} actions.",
+        "protocol": quality.protocol,
         "classes": sorted(classes, key=lambda row: -row["accuracy"]),
         "labels": quality.labels,
         "confusion": quality.confusion,

@@ -116,6 +116,7 @@ const show = () => {
   drawn = value.model;
   pressed = null;
   element.querySelector(".fs-quality-said").textContent = value.said;
+  element.querySelector(".fs-quality-protocol").textContent = value.protocol;
   fs.reconcile(element.querySelector(".fs-bars"), value.classes, (row) => row.label, createBar, fillBar);
   drawMatrix(value);
   drawCell();

@@ -40,7 +40,9 @@ def test_what_does_not_fit_is_not_shown(metrics: dict[str, object]) -> None:
 
 
 def test_the_panel_begins_with_what_is_known_best() -> None:
-    shown = measured("some_model", class_quality({"labels": LABELS, "confusion": COUNTS}))
+    metrics = {"labels": LABELS, "confusion": COUNTS, "protocol": "Photographs left out."}
+    shown = measured("some_model", class_quality(metrics))
     assert shown is not None
     assert [row["label"] for row in shown["classes"]] == ["running", "clapping", "reading"]
+    assert shown["protocol"] == "Photographs left out."
     assert "17 of 24" in shown["said"] and "some_model" in shown["said"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from app.pipelines.report import GUESSED_BELOW
 from app.results import Performance
 from app.tabs.summarize import facts
 from app.timeline.results import clock, picture
@@ -70,8 +71,9 @@ def _cards(triggers: Sequence[Trigger], result: TriggerResult) -> list[dict[str,
             "from": trigger.start_s,
             "to": trigger.end_s,
             "when": _when(trigger),
-            "note": percent(trigger.confidence),
+            "note": _sure(trigger),
             "name": capital(trigger.trigger),
+            "label": _spoken(trigger),
             "colour": colours.get(trigger.trigger, ""),
             "picture": picture(trigger.picture or trigger.thumbnail),
             "boxes": [_box(box, size) for box in trigger.boxes],
@@ -82,6 +84,16 @@ def _cards(triggers: Sequence[Trigger], result: TriggerResult) -> list[dict[str,
         }
         for trigger in triggers
     ]
+
+
+def _sure(trigger: Trigger) -> str:
+    """How much changes is no probability."""
+    return "" if trigger.kind == "change" else percent(trigger.confidence)
+
+
+def _spoken(trigger: Trigger) -> str:
+    sure = _sure(trigger)
+    return f"{capital(trigger.trigger)}{f', {sure} sure' if sure else ''}"
 
 
 def _when(trigger: Trigger) -> str:
@@ -102,7 +114,8 @@ def _seen(trigger: Trigger) -> str:
     """What else is known of it, in a line."""
     told = []
     if trigger.sure is not None:
-        told.append(f"description {percent(trigger.sure)} sure")
+        guessed = trigger.verdict is None and trigger.sure < GUESSED_BELOW
+        told.append(f"{'a guess' if guessed else 'described'}, {percent(trigger.sure)} sure")
     if trigger.action:
         told.append(f"action: {trigger.action}")
     for name, things in (("people", trigger.people), ("objects", trigger.objects)):
@@ -147,7 +160,7 @@ def event_rows(result: TriggerResult) -> dict[str, Any]:
             clock(trigger.start_s),
             clock(trigger.end_s),
             capital(trigger.trigger),
-            percent(trigger.confidence),
+            _sure(trigger),
             JUDGED.get(trigger.verdict or "", ""),
             _counted(trigger.boxes),
         ]
@@ -194,7 +207,7 @@ def tracks(result: TriggerResult | None) -> dict[str, Any]:
     pins = [
         {
             "t": trigger.start_s,
-            "label": f"{capital(trigger.trigger)}, {percent(trigger.confidence)}",
+            "label": _spoken(trigger),
             "colour": "var(--ink-soft)" if trigger.dismissed else colours.get(trigger.trigger, ""),
         }
         for trigger in result.triggers

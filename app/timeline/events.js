@@ -84,7 +84,7 @@ const fill = (card, item) => {
   fs.reconcile(card.querySelector(".fs-boxes"), boxes.map((found, at) => ({...found, key: at})),
     (found) => found.key, createBox, fillBox);
   card.querySelector("button").setAttribute("aria-label",
-    `Play from ${fs.clock(item.from)}, ${item.name}, ${item.note} sure`);
+    `Play from ${fs.clock(item.from)}, ${item.label}`);
   card.querySelector("b").textContent = item.when;
   card.querySelector("small").textContent = item.note;
   card.querySelector(".fs-badge").dataset.verdict = item.verdict ?? "";

@@ -96,7 +96,12 @@ def test_cards_play_from_the_start_and_boxes_stay_inside() -> None:
     assert first["boxes"][0] == {"label": "person", "note": "90\u00a0%", "at": [0.0, 0.1, 0.5, 0.9]}
     assert first["judged"] == "dismissed" and second["judged"] is None
     assert first["colour"] != second["colour"]
-    assert first["seen"] == "description 42\u00a0% sure"
+    assert first["seen"] == "described, 42\u00a0% sure"
+    assert first["label"] == "Fight, 90\u00a0% sure"
+    guessed = replace(FIGHT, kind="change", description="two people", sure=0.42)
+    (card,) = event_cards(result(guessed))["items"]
+    assert card["seen"] == "a guess, 42\u00a0% sure"
+    assert (card["note"], card["label"]) == ("", "Fight"), "a change has no probability"
 
 
 def test_sentences() -> None:

@@ -55,10 +55,22 @@ def _keyframe_scorer() -> Any:
     return KeyframeScorer(CHECKPOINTS_DIR / "keyframe_scorer")
 
 
+def _action_classifier() -> Any:
+    from models.action_classifier import ActionClassifier
+
+    return ActionClassifier(CHECKPOINTS_DIR / "action_classifier")
+
+
 def _captioner() -> Any:
     from models.captioner import Captioner
 
     return Captioner(CHECKPOINTS_DIR / "captioner")
+
+
+def _trigger_detector() -> Any:
+    from models.trigger_detector import TriggerDetector
+
+    return TriggerDetector(CHECKPOINTS_DIR / "trigger_detector")
 
 
 def _detr() -> Any:
@@ -117,10 +129,24 @@ MODELS: dict[str, ModelEntry] = {
             weights="shipped, trained here",
         ),
         ModelEntry(
+            name="action_classifier",
+            kind="action_classifier",
+            purpose="Names what is done, from 48 everyday actions, sports and interactions",
+            build=_action_classifier,
+            weights="shipped, trained here",
+        ),
+        ModelEntry(
             name="captioner",
             kind="scene_describer",
             purpose="Says in a sentence what a moment shows; small, and often wrong",
             build=_captioner,
+            weights="shipped, trained here",
+        ),
+        ModelEntry(
+            name="trigger_detector",
+            kind="trigger_scorer",
+            purpose="How likely a fight is going on at each moment",
+            build=_trigger_detector,
             weights="shipped, trained here",
         ),
         ModelEntry(

@@ -1,7 +1,6 @@
 """How many of a caption's words people used as well, and how well that is known beforehand."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.caption_words import UNKNOWN_ID, CaptionWords, content_words
+from models.caption_words import content_words
 from models.captioner import Caption, Captioner, Confidence
 from models.subwords import words_of
 from train.data.caption_batches import CaptionSources
@@ -18,9 +17,6 @@ from train.data.captions import CaptionedItem
 BINS = 10
 STEPS = 50
 PULL = 1e-2  # towards 0, in fitting
-PLAIN_SENTENCES = 6
-PLAIN_WORDS = 2  # of content, at most
-PLAIN_COUNT = 2  # somebody said it at least so often
 
 Reals = npt.NDArray[np.float64]
 
@@ -30,26 +26,6 @@ def share_used(text: str, captions: Sequence[str]) -> float:
     named = content_words(text)
     used = {word for caption in captions for word in words_of(caption)}
     return sum(word in used for word in named) / max(len(named), 1)
-
-
-def plain_sentences(items: Sequence[CaptionedItem], words: CaptionWords) -> list[str]:
-    """Short captions whose words fit most items, no two of them with the same words."""
-    counts = Counter(" ".join(words_of(c)) for item in items for c in item.captions)
-    used = [{word for c in item.captions for word in words_of(c)} for item in items]
-    in_items = Counter(word for found in used for word in found)
-    rated = []
-    for text, count in counts.items():
-        named = content_words(text)
-        sayable = UNKNOWN_ID not in words.encode(text)
-        if sayable and count >= PLAIN_COUNT and 1 <= len(named) <= PLAIN_WORDS:
-            fits = sum(in_items[word] for word in named) / len(named) / len(items)
-            rated.append((-fits, -count, text))
-    kept: dict[frozenset[str], str] = {}
-    for _, _, text in sorted(rated):
-        kept.setdefault(frozenset(content_words(text)), text)
-        if len(kept) == PLAIN_SENTENCES:
-            break
-    return list(kept.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class CaptionerConfig:
     learning: CaptionerLearning = field(default_factory=CaptionerLearning)
     search: SearchRules = field(default_factory=SearchRules)
     doubt_below: float = 0.5  # a less sure caption gives way to a surer, plainer one
+    plain: list[str] = field(default_factory=list)  # what it may fall back on, where sayable
     seed: int = 0
 
     def check(self) -> None:

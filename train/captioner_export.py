@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from models.caption_decoder import CaptionDecoder
-from models.caption_words import START_ID, CaptionWords
+from models.caption_words import START_ID, UNKNOWN_ID, CaptionWords
 from models.captioner import KIND, WORDS_FILE, Captioner, Confidence
 from models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from train import caption_report, shipping
-from train.caption_confidence import fit_confidence, judge, plain_sentences
+from train.caption_confidence import fit_confidence, judge
 from train.caption_network import CaptionNetwork
 from train.captioner import shape_in
 from train.captioner_config import CaptionerConfig
@@ -183,7 +183,7 @@ def _describe(
         },
         "search": dataclasses.asdict(config.search),
         "doubt_below": config.doubt_below,
-        "plain": plain_sentences(sources.part("train", "msrvtt"), words),
+        "plain": [text for text in config.plain if UNKNOWN_ID not in words.encode(text)],
         "confidence": dataclasses.asdict(Confidence(0.0, 0.0, 0.0, 0.0)),
         "words_sha256": hashlib.sha256(words.to_json().encode()).hexdigest(),
         **shipping.origin(),

@@ -87,6 +87,7 @@ def toy_config(toy: Path, **run: object) -> Path:
         },
         "search": {"beams": 3, "longest": 8},
         "doubt_below": 0.2,
+        "plain": ["the dog is here", "somebody is here"],
     }
     path = toy / "captioner.yaml"
     path.write_text(yaml.safe_dump(values))

@@ -11,7 +11,6 @@ import torch
 
 from models.backbone_encoder import BackboneEncoder
 from models.caption_decoder import Said
-from models.caption_words import learn_words
 from models.captioner import FRAMES_AT_MOST, Caption, Captioner
 from models.errors import CheckpointError
 from models.quality import quality_in_words
@@ -22,12 +21,10 @@ from train.caption_confidence import (
     Judged,
     confidence_figures,
     fit_confidence,
-    plain_sentences,
     share_used,
 )
 from train.captioner_config import load_config
 from train.data.caption_batches import CaptionBatches, agreement_of
-from train.data.captions import CaptionedItem
 
 STOPPED_AT = (3, 8)  # one round of each part
 
@@ -215,19 +212,12 @@ def test_a_state_of_other_weights_is_not_exported(toy: Path, trained: Any, tmp_p
         captioner_export.export_captioner(config, tmp_path / "state.ckpt", tmp_path / "to")
 
 
-def test_plain_sentences_are_short_differ_and_fit_most() -> None:
-    said = {
-        "one": ("a man talks", "a man talks", "a man talks on a red phone"),
-        "two": ("the man talks", "a man talks", "a man walks"),
-        "three": ("a dog walks", "a dog walks", "a man watches his dog"),
-    }
-    rows = np.zeros(1, np.int64)
-    items = [CaptionedItem("msrvtt", name, "train", texts, rows) for name, texts in said.items()]
-    words = learn_words([text for texts in said.values() for text in texts], 1)
-    # "man" fits three items, "talks" two; "walks" two, "dog" one.
-    assert plain_sentences(items, words) == ["a man talks", "a dog walks"]
-    # What it cannot say is not kept.
-    assert plain_sentences(items, learn_words(["a man talks"], 1)) == ["a man talks"]
+def test_plain_sentences_that_it_can_say_are_considered(folder: Path, trained: Any) -> None:
+    loaded = Captioner(folder)
+    assert loaded.plain == ("the dog is here",)  # "somebody" is in no caption
+    considered = loaded.considered(trained.sources.backbone[:2])
+    assert considered[-1].text == "the dog is here"
+    assert considered[0].text != considered[-1].text
 
 
 def test_confidence_is_fitted_to_the_share_of_words_that_people_used(trained: Any) -> None:

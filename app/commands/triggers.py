@@ -70,16 +70,17 @@ def triggers_command(options: argparse.Namespace, services: Services) -> None:
     )
     video, meter = video_and_meter(options, services)
     result = last_result(services.triggers.analyze(video, request, meter))
+    sound: Path | None = None
     if options.speech is not None:
         spoken = run_shown(services.triggers.speak(result, options.voice, options.rate))
-        result = spoken.result
-        if spoken.path is not None:
-            move_to(spoken.path, options.speech)
+        result, sound = spoken.result, spoken.path
     write_json(options.json, result.to_json())
     for kind in ("csv", "vtt"):
         target: Path | None = getattr(options, kind)
         if target is not None:
             move_to(services.files.write(kind, result), target)
+    if sound is not None:  # after the rest, which stays if there is no room for this
+        move_to(sound, options.speech)
     for remark in result.remarks:
         say(remark)
     say(in_words(result))

@@ -90,6 +90,14 @@ def test_a_quiet_video_stays_quiet_at_a_low_threshold(tmp_path: Path) -> None:
     assert "Nothing of it is found with confidence." in result["video_summary"]
 
 
+def test_speech_that_cannot_be_written_leaves_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("")
+    out, sound = tmp_path / "s.json", tmp_path / "a file" / "s.wav"
+    cuts = ("--trigger", "change of scene", "--describe", "none", "--speech", sound)
+    assert run("triggers", EXAMPLES / "cuts.mp4", *cuts, "--json", out) == 2
+    assert json.loads(out.read_text("utf-8"))["num_triggers_detected"] > 0
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test leaves the machine, and no model that lies on it is used."""

@@ -75,6 +75,7 @@ def toy_config(folder: Path, **run: Any) -> Path:
         "run": {
             "folder": str(folder / "run"),
             "max_rounds": 4,
+            "rounds_per_validation": 4,
             "accelerator": "cpu",
             "devices": 1,
             "threads": 1,

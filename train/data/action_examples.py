@@ -4,7 +4,7 @@ Three parts. `train`; `chosen`, where every choice and the calibration is made; 
 at for the report alone. What must not be in two of them is a group: a photograph, a captioned
 video, a person of weizmann, a sequence of ut_interaction, a place of the fight clips. Photographs
 are held out by the rule of train.data.frames, so the backbone did not see those either.
-TVSum is in no other part than `reported`: none of its videos is an example for training.
+TVSum is never trained on: some of its kinds of video are in `chosen`, others in `reported`.
 """
 
 import zlib
@@ -30,7 +30,14 @@ HELD_SEQUENCES = {"5": "chosen", "15": "chosen", "10": "reported", "20": "report
 HELD_PLACES_PERCENT = 8  # chosen, and as many reported
 # TVSum's kinds in which people do nothing that has a label, or next to nothing: tyres, stuck
 # vehicles, grooming, sandwiches, bees, dogs. Parades, parkour, flash mobs and bikes are left out.
-OTHER_CATEGORIES = ("VT", "VU", "GA", "MS", "BK", "DS")
+OTHER_CATEGORIES = {
+    "VU": "chosen",
+    "MS": "chosen",
+    "DS": "chosen",
+    "VT": "reported",
+    "GA": "reported",
+    "BK": "reported",
+}
 TVSUM_PIECE_S, TVSUM_PIECES = 8.0, 10
 
 Look = Callable[[Floats], Floats]
@@ -117,7 +124,7 @@ def clip_group(source: str, name: str) -> tuple[str, str]:
     return place, held
 
 
-def _clips(clips: TriggerFeatures, look: Look, others: set[str]) -> Iterator[Example]:
+def _clips(clips: TriggerFeatures, look: Look, others: dict[str, str]) -> Iterator[Example]:
     views: dict[tuple[str, str], list[Halves]] = {}
     times: dict[tuple[str, str], Times] = {}
     for seen in clips.seen:
@@ -128,7 +135,7 @@ def _clips(clips: TriggerFeatures, look: Look, others: set[str]) -> Iterator[Exa
         times[seen.source, seen.name] = np.asarray(seen.times_s, np.float64)
     for (source, name), found in views.items():
         if source == "tvsum":
-            yield from _pieces(name, found[0], times[source, name])
+            yield from _pieces(name, others[name], found[0], times[source, name])
             continue
         group, part = clip_group(source, name)
         own = name.split("/")[-2]
@@ -138,19 +145,24 @@ def _clips(clips: TriggerFeatures, look: Look, others: set[str]) -> Iterator[Exa
         )
 
 
-def _other_videos(data_dir: Path) -> set[str]:
-    return {v.name for v in load_tvsum(data_dir / "tvsum") if v.category in OTHER_CATEGORIES}
+def _other_videos(data_dir: Path) -> dict[str, str]:
+    """Names of TVSum's videos without any of the labels, and their part."""
+    return {
+        video.name: OTHER_CATEGORIES[video.category]
+        for video in load_tvsum(data_dir / "tvsum")
+        if video.category in OTHER_CATEGORIES
+    }
 
 
-def _pieces(name: str, rows: Halves, times_s: Times) -> Iterator[Example]:
+def _pieces(name: str, part: str, rows: Halves, times_s: Times) -> Iterator[Example]:
     """Pieces of a long video, spread evenly."""
     last_s = max(float(times_s[-1]) - TVSUM_PIECE_S, 0.0)
     for number, start_s in enumerate(np.linspace(0.0, last_s, TVSUM_PIECES)):
         low, high = np.searchsorted(times_s, [start_s, start_s + TVSUM_PIECE_S])
-        part = slice(low, max(high, low + 1))
+        piece = slice(low, max(high, low + 1))
         yield Example(
-            "tvsum", f"{name}#{number}", f"tvsum/{name}", None, "reported", (rows[part],),
-            times_s[part],
+            "tvsum", f"{name}#{number}", f"tvsum/{name}", None, part, (rows[piece],),
+            times_s[piece],
         )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ const fillBar = (made, row) => {
   made.children[0].textContent = row.label;
   made.children[0].title = `${row.label}: ${row.count} tested`;
   made.children[1].style.setProperty("--share", row.accuracy);
-  made.children[2].textContent = percent(row.accuracy);
+  made.children[2].textContent = `${percent(row.accuracy)} of ${row.count}`;
 };
 
 /* -- the matrix -------------------------------------------------------------------------------- */

@@ -22,6 +22,11 @@ DATA_NAMES = {
     "stills": "photographs",
     "captioned": "captioned videos",
     "other": "clips of something else",
+    "fight": "surveillance clips",
+    "fight_fights": "of fights",
+    "ut_interaction": "staged clips",
+    "ut_interaction_fights": "of staged strikes",
+    "weizmann": "Weizmann",
 }
 
 
@@ -104,6 +109,8 @@ def data_in_words(data: Mapping[str, Any]) -> str:
         return f"Actions: {_counts(data['actions'].items())}"
     if "pictures" in data:
         return f"Pictures: {_counts(data['pictures'].items())}"
+    if "recordings" in data:
+        return f"Recordings: {_counts(data['recordings'].items())}"
     if "items" in data:
         items = data["items"].get("train", {})
         return f"Captioned: {_counts(items.items())}"

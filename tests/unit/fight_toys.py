@@ -53,7 +53,7 @@ def write_toy(folder: Path) -> None:
     write_trigger_features(folder / "cache", made)
 
 
-def toy_config(folder: Path, **run: object) -> Path:
+def toy_config(toy: Path, **run: object) -> Path:
     """A config for it, with fold 0 held out; keys given go to its run section."""
     values = {
         "model": {
@@ -62,18 +62,19 @@ def toy_config(folder: Path, **run: object) -> Path:
             "dim": 16,
             "heads": 2,
             "layers": 1,
+            "motion_s": 0.5,
             "dropout": 0.0,
             "input_dropout": 0.0,
         },
         "run": {
-            "folder": str(folder / "run"),
+            "folder": str(toy / "run"),
             "max_rounds": 5,
             "accelerator": "cpu",
             "threads": 1,
             **run,
         },
         "data": {
-            "cache_dir": str(folder / "cache"),
+            "cache_dir": str(toy / "cache"),
             "backbone": "toy",
             "space": None,
             "fold": 0,
@@ -82,6 +83,6 @@ def toy_config(folder: Path, **run: object) -> Path:
         },
         "learning": {"learning_rate": 0.01},
     }
-    path = folder / "trigger.yaml"
+    path = toy / "trigger.yaml"
     path.write_text(yaml.safe_dump(values))
     return path

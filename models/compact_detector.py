@@ -36,8 +36,8 @@ CHUNK_FRAMES = 32
 class CellReader:
     """What a network's output means.
 
-    `names` are finer ones of the kind `named`. `least` holds the score that a box of each kind must
-    have; kinds that are not in it were trained and are not good enough to be shown.
+    `names` are finer ones of the kind `named`. `least` holds the score that a box must have to be
+    shown as that; kinds and names that are not in it were trained and are not good enough.
     """
 
     kinds: tuple[str, ...]
@@ -53,7 +53,11 @@ class CellReader:
     def labels(self) -> tuple[str, ...]:
         """Everything that a box may be called."""
         shown = [kind for kind in self.kinds if kind in self.least]
-        return (*shown, *(self.names if self.named in self.least else ()))
+        return (*shown, *(self.names_shown if self.named in self.least else ()))
+
+    @property
+    def names_shown(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if name in self.least)
 
     def boxes(self, cells: Floats) -> tuple[Floats, Floats, tuple[str, ...]]:
         """[channels, S, S] -> boxes in shares of the picture, scores and labels, surest first."""
@@ -87,7 +91,7 @@ class CellReader:
         of_names = middles[len(self.kinds) :]
         best = int(of_names.argmax())
         sure = of_names[best] >= 0.5 * middles[self.kinds.index(kind)]
-        return self.names[best] if sure else kind
+        return self.names[best] if sure and self.names[best] in self.least else kind
 
 
 def peaks_of(maps: Floats) -> npt.NDArray[np.bool_]:

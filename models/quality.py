@@ -129,6 +129,22 @@ def _action_classifier(metrics: Metrics, config: Metrics) -> Quality:
     )
 
 
+def _compact_detector(metrics: Metrics, config: Metrics) -> Quality:
+    rows = metrics["rows"]
+    said = [
+        f"{label} {_plain(row['large_ap50'])} (finds {row['large_recall']:.0%}, "
+        f"{row['large_precision']:.0%} of its boxes fit)"
+        for label, row in rows.items()
+        if "large_ap50" in row and "large_precision" in row
+    ]
+    return Quality(
+        f"AP50 of large people {_plain(rows['person']['large_ap50'])}",
+        f"On {config['data']['held_out']} pictures that it did not see, against a larger detector, "
+        f"whose boxes are not the truth, AP50 of what fills a twentieth of the picture or more: "
+        f"{'; '.join(said)}. People of any size: {_plain(rows['person']['ap50'])}.",
+    )
+
+
 def _counted(count: int, name: str) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
@@ -145,4 +161,5 @@ WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {
     "captioner": _captioner,
     "action_classifier": _action_classifier,
     "trigger_scorer": _trigger,
+    "compact_detector": _compact_detector,
 }

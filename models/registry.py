@@ -73,6 +73,12 @@ def _trigger_detector() -> Any:
     return TriggerDetector(CHECKPOINTS_DIR / "trigger_detector")
 
 
+def _compact_detector() -> Any:
+    from models.compact_detector import CompactDetector
+
+    return CompactDetector(CHECKPOINTS_DIR / "compact_detector")
+
+
 def _detr() -> Any:
     from models.object_detector import HubObjectDetector
 
@@ -147,6 +153,13 @@ MODELS: dict[str, ModelEntry] = {
             kind="trigger_scorer",
             purpose="How likely a fight is going on at each moment",
             build=_trigger_detector,
+            weights="shipped, trained here",
+        ),
+        ModelEntry(
+            name="compact_detector",
+            kind="object_detector",
+            purpose="Finds people who are not too small in the picture, with boxes",
+            build=_compact_detector,
             weights="shipped, trained here",
         ),
         ModelEntry(

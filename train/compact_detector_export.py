@@ -15,6 +15,7 @@ import torch
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.compact_detector import KIND
 from models.detector_network import DetectorNetwork, DetectorShape, PictureDetector
+from models.device import free_threads
 from models.types import Floats, Pixels
 from train import shipping
 from train.compact_detector_config import DetectorConfig
@@ -36,14 +37,16 @@ SOME = 0.05  # probability of a cell that is not empty
 
 CARD = """# {name}
 
-Boxes in pictures: {labels}. {architecture} with a trunk of its own and a light head of one scale,
+Boxes in pictures: {labels}.
+{architecture} with a trunk of its own and a light head of one scale,
 {parameters:.2f} million parameters, {megabytes:.1f} MB as {dtype}.
 
 Trained on two CPU cores from the trunk of `backbone`, by distillation: an int8 SSD MobileNetV1
 (COCO, Apache-2.0) said what it sees in every picture, and how sure it is.
 
 ## Data
-Research data, see its owners' terms. {data}
+Research data, see its owners' terms.
+{data}
 
 ## Agreement with the teacher on held-out pictures
 All of MSR-VTT validation and of Flickr8k dev, and {held_out_percent} % of everything else, by video
@@ -53,8 +56,10 @@ a score of .5 or more (IoU .5). This is not the truth: the teacher errs too.
 {figures}
 
 ## Limits
-It sees small pictures ({side_px} px), squashed to a square: what is far away is not found, and a
-crowd is found in part. Faces and hands close up are often not boxed. It says what is seen, not who.
+Trained too, but not good enough to be shown: {hidden}.
+It sees small pictures ({side_px} px), squashed to a square: what is far away is not found, and of
+a crowd a few. Hands and clothes close up are boxed as people now and then, and so is, seldom, an
+empty room.
 Code version {code}.
 """
 
@@ -68,6 +73,7 @@ def export_detector(config: DetectorConfig, state_path: Path, folder: Path) -> C
     """
     if not state_path.is_file():
         raise ValueError(f"--run is a state written by training, received {state_path}")
+    torch.set_num_threads(free_threads())
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     shape = dataclasses.replace(
         DetectorShape(**state["detector_shape"]), activation_limit=config.model.activation_limit
@@ -163,7 +169,7 @@ def _describe(
             "values": "u8 RGB / 255; mean and deviation are part of the network",
         },
         "sampling": "single frames",
-        "labels": [*least, *(shape.names if shape.named in least else [])],
+        "labels": list(least),
         "least_scores": least,
         "data": {
             "pictures": {str(s): int(c) for s, c in zip(sources, counts, strict=True)},
@@ -190,10 +196,13 @@ def _card(
     size: dict[str, Any],
 ) -> str:
     pictures = described["data"]["pictures"]
+    trained = [*described["architecture"]["kinds"], *described["architecture"]["names"]]
+    hidden = [label for label in trained if label not in described["labels"]]
     table = as_markdown({"protocol": "", "data": {}, "rows": rows})
     return CARD.format(
         name=name,
         labels=", ".join(described["labels"]),
+        hidden=", ".join(hidden) or "nothing",
         architecture=described["architecture"]["architecture"],
         **size,
         data="Pictures trained on: " + ", ".join(f"{s} {c:,}" for s, c in pictures.items()) + ".",

@@ -26,6 +26,9 @@ class Agreement:
 
     def add(self, boxes: Floats, scores: Floats, theirs: Floats, their_scores: Floats) -> None:
         """One picture's: ours, and all of the teacher's, doubtful ones too."""
+        if not len(boxes) and not len(theirs):
+            return
+        large_enough = areas(boxes) >= self.least_area
         sure = (their_scores >= SURE) & (areas(theirs) >= self.least_area)
         self.wanted += int(sure.sum())
         taken = np.zeros(len(theirs), bool)
@@ -36,7 +39,7 @@ class Agreement:
             if len(right):
                 taken[right[shared[row, right].argmax()]] = True
                 self._found.append((float(scores[row]), True))
-            elif not fits.any() and areas(boxes[row : row + 1])[0] >= self.least_area:
+            elif large_enough[row] and not fits.any():
                 self._found.append((float(scores[row]), False))
 
     def average_precision(self) -> float:

@@ -29,10 +29,10 @@ from train.detection_figures import LARGE, SAME_IOU, SURE, Agreement
 
 LEAST_COUNTED = 0.05  # score of a box, for the curves
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(3, 17))
-GOOD_ENOUGH = 0.3  # average precision of a kind, where choices are made
-LEAST_WANTED = 10  # boxes of a kind, for a choice about it
+GOOD_ENOUGH = 0.4  # average precision of a kind or a name, where choices are made
+LEAST_WANTED = 25  # boxes of a kind, for a choice about it
 CHUNK = 32
-HALF_PICTURES = 800  # looked at in each half, at most
+HALF_PICTURES = 1200  # looked at in each half, at most
 SHEET_PICTURES, SHEET_COLUMNS, SHEET_TILE_PX = 40, 5, (360, 260)
 
 Cells = Callable[[Pixels], Floats]
@@ -74,15 +74,21 @@ def open_held_out(cache_dir: Path, data_dir: Path) -> HeldOut:
 def choose_scores(
     held: HeldOut, shape: DetectorShape, cells: Cells, side_px: int
 ) -> dict[str, float]:
-    """For each kind that is good enough, the score from which its boxes are shown."""
-    reader = reader_for(shape, dict.fromkeys(shape.kinds, LEAST_COUNTED))
+    """For each kind and finer name that is good enough, the score from which it is shown."""
+    labels = [*shape.kinds, *shape.names]
+    reader = reader_for(shape, dict.fromkeys(labels, LEAST_COUNTED))
     agreements = agreements_on(held, held.halves().chosen_on, reader, cells, side_px)
     least = {}
-    for kind in shape.kinds:
-        found = agreements[kind]
+    for label in labels:
+        found = agreements[label]
         if found.wanted >= LEAST_WANTED and found.average_precision() >= GOOD_ENOUGH:
-            least[kind] = found.best_score(among=THRESHOLDS)
-    return least
+            least[label] = found.best_score(among=THRESHOLDS)
+    return {label: score for label, score in least.items() if label in shape.kinds} | {
+        # A name is shown from the score on that its kind is.
+        name: least[shape.named]
+        for name in shape.names
+        if name in least and shape.named in least
+    }
 
 
 def reader_for(shape: DetectorShape, least: Mapping[str, float]) -> CellReader:
@@ -138,10 +144,9 @@ def figures_of(
     agreements = agreements_on(held, reported, counted, cells, side_px)
     rows = {}
     for label in counted.labels:
-        least_score = least[label if label in least else shape.named]
         every, large = agreements[label], agreements[f"large {label}"]
-        precision, recall = every.at(least_score)
-        large_precision, large_recall = large.at(least_score)
+        precision, recall = every.at(least[label])
+        large_precision, large_recall = large.at(least[label])
         rows[label] = _plain(
             wanted=every.wanted,
             ap50=every.average_precision(),
@@ -151,7 +156,7 @@ def figures_of(
             large_ap50=large.average_precision(),
             large_precision=large_precision,
             large_recall=large_recall,
-            least_score=least_score,
+            least_score=least[label],
         )
     return rows
 

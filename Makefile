@@ -3,6 +3,8 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3; do \
   $$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+# With other programs beside it BLAS's own threads spin, ten times as long.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: run test check clean
 

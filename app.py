@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Before numpy comes in: with other programs beside it BLAS's own threads spin, ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from app.demo import build_demo, launch_options  # noqa: E402
 from app.services import Services  # noqa: E402

@@ -1,9 +1,12 @@
 """Framescry from the command line: python -m app.cli summarize VIDEO --json out.json"""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in app.py, before numpy comes in
 
 from app.commands.actions import add_actions
 from app.commands.library import add_index, add_library

@@ -38,9 +38,14 @@ def kinds(services: Services) -> list[tuple[str, str]]:
 
 
 def ticked_first(services: Services) -> list[str]:
-    """One press answers: with the trained event, or without one with the changes of scene."""
-    has_event = DEFAULT_EVENT in services.triggers.events
-    return [f"{_EVENT}{DEFAULT_EVENT}" if has_event else f"{_CHANGE}{SCENE}"]
+    """One press answers: with the trained event, or without one with the changes of scene.
+
+    A model that cannot be loaded can still be ticked, which says what is the matter with it.
+    """
+    triggers = services.triggers
+    known = DEFAULT_EVENT in triggers.events
+    can_be_had = known and triggers.event_of(DEFAULT_EVENT) != DEFAULT_EVENT
+    return [f"{_EVENT}{DEFAULT_EVENT}" if can_be_had else f"{_CHANGE}{SCENE}"]
 
 
 def choices(names: Sequence[str], default: str) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from models.types import Floats, Times
 from train import shipping
 from train.action_classifier import ActionSource, mean_logits, open_source
 from train.action_config import ActionConfig
-from train.action_figures import decide, shipped_figures
+from train.action_figures import INDEX_FPS, decide, shipped_figures
 from train.data.action_batches import kind_of, whole_window
 from train.data.action_examples import Example
 from train.data.action_labels import LABELS, SAME
@@ -72,7 +72,8 @@ def export_classifier(config: ActionConfig, state_path: Path, folder: Path) -> C
         {key.removeprefix(prefix): value for key, value in state["state_dict"].items()}
     )
     source = open_source(config)
-    held = source.examples.part("chosen")[:COMPARED]
+    chosen = source.examples.part("chosen")
+    held = chosen[:: max(1, len(chosen) // COMPARED)]
     difference = half_difference(network, held)
     half = difference <= HALF_TOLERANCE
     kept = shipping.in_half_precision(network) if half else network
@@ -135,9 +136,14 @@ def _described(config: ActionConfig, source: ActionSource, rounds: int) -> dict[
     }
 
 
+def _first_window(example: Example) -> tuple[Floats, Times]:
+    seen, times_s = whole_window(example, INDEX_FPS)
+    return seen[:WINDOW_FRAMES], times_s[:WINDOW_FRAMES]
+
+
 @torch.inference_mode()
 def _torch_logits(network: ActionNetwork, example: Example) -> Floats:
-    seen, times_s = (a[:WINDOW_FRAMES] for a in whole_window(example, 2.0))
+    seen, times_s = _first_window(example)
     valid = torch.ones((1, len(seen)), dtype=torch.bool)
     given = torch.from_numpy(seen)[None], torch.from_numpy(times_s)[None]
     return np.asarray(network(*given, valid)[0].numpy(), np.float32)
@@ -162,7 +168,7 @@ def numpy_difference(network: ActionNetwork, examples: list[Example]) -> float:
     arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     largest = 0.0
     for example in examples:
-        seen, times_s = (a[:WINDOW_FRAMES] for a in whole_window(example, 2.0))
+        seen, times_s = _first_window(example)
         found, _ = classify_sequences(arrays, network.shape, *padded([seen], [times_s]))
         largest = max(largest, float(np.abs(found[0] - _torch_logits(network, example)).max()))
     if largest > NUMPY_TOLERANCE:

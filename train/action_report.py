@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from train.action_protocols import (
 
 LOG = logging.getLogger(__name__)
 
+PARTS = ("chosen", "reported")
 CHOSEN_BY = ("reads the backbone", "reads compact", "reads both")
 PROTOCOLS = {
     "weizmann": "Ten actions, each of nine people tested by a network that saw the other eight; "
@@ -107,9 +109,7 @@ def _over_seeds(
     found = []
     for seed in seeds:
         seeded = dataclasses.replace(config, seed=seed)
-        found.append(
-            kept_on_disk(seeded, source, name, lambda seeded=seeded: compute(seeded, source))
-        )
+        found.append(kept_on_disk(seeded, source, name, partial(compute, seeded, source)))
     return found
 
 
@@ -127,7 +127,7 @@ def _variants(config: ActionConfig, seeds: Sequence[int]) -> dict[str, Any]:
             sources[model.reads] = open_source(changed)
         source = sources[model.reads]
         rows[name] = {}
-        for part in ("chosen", "reported"):
+        for part in PARTS:
             rows[name][part] = [
                 _variant(dataclasses.replace(changed, seed=seed), source, part) for seed in seeds
             ]
@@ -135,15 +135,10 @@ def _variants(config: ActionConfig, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def _variant(config: ActionConfig, source: ActionSource, part: str) -> dict[str, Any]:
-    found: dict[str, Any] = kept_on_disk(
-        config, source, "variant", lambda: _both_parts(config, source)
+    found: dict[str, dict[str, Any]] = kept_on_disk(
+        config, source, "variant", partial(variant_figures, config, source, PARTS)
     )
-    figures: dict[str, Any] = found[part]
-    return figures
-
-
-def _both_parts(config: ActionConfig, source: ActionSource) -> dict[str, Any]:
-    return variant_figures(config, source, ("chosen", "reported"))
+    return found[part]
 
 
 def write_report(report: dict[str, Any], folder: Path) -> str:

@@ -29,7 +29,9 @@ from train.detection_figures import LARGE, SAME_IOU, SURE, Agreement
 
 LEAST_COUNTED = 0.05  # score of a box, for the curves
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(3, 17))
-GOOD_ENOUGH = 0.4  # average precision of a kind or a name, where choices are made
+# Of the large ones of a kind or a name, where choices are made: average precision, and precision at
+# the score from which they would be shown.
+GOOD_ENOUGH, RIGHT_ENOUGH = 0.5, 0.6
 LEAST_WANTED = 25  # boxes of a kind, for a choice about it
 CHUNK = 32
 HALF_PICTURES = 1200  # looked at in each half, at most
@@ -80,9 +82,12 @@ def choose_scores(
     agreements = agreements_on(held, held.halves().chosen_on, reader, cells, side_px)
     least = {}
     for label in labels:
-        found = agreements[label]
-        if found.wanted >= LEAST_WANTED and found.average_precision() >= GOOD_ENOUGH:
-            least[label] = found.best_score(among=THRESHOLDS)
+        large = agreements[f"large {label}"]
+        if large.wanted < LEAST_WANTED or large.average_precision() < GOOD_ENOUGH:
+            continue
+        score = agreements[label].best_score(among=THRESHOLDS)
+        if large.at(score)[0] >= RIGHT_ENOUGH:
+            least[label] = score
     return {label: score for label, score in least.items() if label in shape.kinds} | {
         # A name is shown from the score on that its kind is.
         name: least[shape.named]

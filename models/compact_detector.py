@@ -154,8 +154,9 @@ class CompactDetector:
 
 
 def reader_of(checkpoint: Checkpoint) -> CellReader:
-    architecture, least = checkpoint.architecture, checkpoint.config.get("least_scores")
+    architecture = checkpoint.architecture
     try:
+        least = checkpoint.config["least_scores"]
         return CellReader(
             tuple(architecture["kinds"]),
             tuple(architecture["names"]),

@@ -241,7 +241,7 @@ def write_sheet(held: HeldOut, folder: Path, path: Path) -> None:
     for place in places.tolist():
         picture = held.store.picture(int(held.boxes.pictures[place]))
         scale = min(SHEET_TILE_PX[0] / picture.shape[1], SHEET_TILE_PX[1] / picture.shape[0])
-        large = cv2.resize(picture, None, fx=scale, fy=scale)
+        large = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
         size = np.tile(np.array(large.shape[1::-1], np.float32), 2)
         theirs = held.boxes.of(place)
         for box in theirs.boxes[theirs.scores >= SURE] * size:

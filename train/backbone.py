@@ -242,7 +242,9 @@ def fit(config: BackboneConfig, *, resume: bool) -> Distillation:
 def begin_with(model: Distillation, folder: Path, data: DistillationModule) -> None:
     """The student and its average as they were shipped."""
     batches = itertools.islice(data.val_dataloader(), MEASURED_BATCHES)
-    warm_start(model.student, folder, (as_input(batch["pixels"]) for batch in batches))
+    pixels = (as_input(batch["pixels"]) for batch in batches)
+    shipped = warm_start(model.student, folder, pixels)
+    model.pictures_seen = int(shipped.metrics.get("pictures_seen", 0))
     model.average.load_state_dict(model.student.state_dict())
 
 

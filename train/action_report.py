@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import importlib.util
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -83,9 +84,10 @@ def _shipped(
 
 def _wheel() -> Path:
     """Videos of a rotating Earth that come with Gradio: certainly none of the labels."""
-    import gradio
-
-    return Path(gradio.__file__).parent / "media_assets" / "videos"
+    package = importlib.util.find_spec("gradio")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("gradio is not installed")
+    return Path(package.origin).parent / "media_assets" / "videos"
 
 
 def _media(folder: Path, classifier: ActionClassifier, backbone: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What `python -m train.evaluate actions` measures and writes: see PROTOCOLS for the rules."""
 
 import dataclasses
-import json
 import importlib.util
+import json
 import logging
 from collections.abc import Sequence
 from functools import partial

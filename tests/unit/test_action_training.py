@@ -159,6 +159,13 @@ def test_captions_name_an_action_where_enough_do() -> None:
     assert not says_no_action(["a woman is cooking", "she dances"])
 
 
+def test_frames_of_captioned_videos_follow_shot_by_shot() -> None:
+    names = ["a/v7_s2_0_f0005.webp", "a/v7_s10_0_f0000.webp", "a/v7_s2_1_f0030.webp"]
+    order, times_s = action_examples.times_of_frames(names)
+    assert order.tolist() == [0, 2, 1]
+    assert times_s == pytest.approx([0.2, 1.2, 1.7])
+
+
 def test_batches_depend_on_their_number_alone() -> None:
     examples = action_model_toys.toy_examples("").part("train")
 

@@ -8,11 +8,12 @@ TVSum is never trained on: some of its kinds of video are in `chosen`, others in
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from models.types import Floats, Halves, Times
 from train.data.action_labels import OF_CLASS, action_said, says_no_action
@@ -38,6 +39,7 @@ OTHER_CATEGORIES = {
     "GA": "reported",
     "BK": "reported",
 }
+BETWEEN_SHOTS_S = 0.5
 TVSUM_PIECE_S, TVSUM_PIECES = 8.0, 10
 
 Look = Callable[[Floats], Floats]
@@ -166,6 +168,25 @@ def _pieces(name: str, part: str, rows: Halves, times_s: Times) -> Iterator[Exam
         )  # fmt: skip
 
 
+def times_of_frames(names: Sequence[str]) -> tuple[npt.NDArray[np.int64], Times]:
+    """Frames of a captioned video in order, and when they are seen.
+
+    A name holds a shot and the frame's number in that; the next shot begins soon after the last
+    frame that there is of the one before.
+    """
+    stems = [Path(name).stem.split("_") for name in names]
+    shots = np.array([int(stem[1].removeprefix("s")) for stem in stems])
+    seconds = np.array([int(stem[-1].removeprefix("f")) / MSRVTT_FPS for stem in stems])
+    order = np.lexsort((seconds, shots))
+    times_s, start_s, shown = np.empty(len(names)), 0.0, None
+    for at, row in enumerate(order.tolist()):
+        if shown is not None and shots[row] != shown:
+            start_s = times_s[at - 1] + BETWEEN_SHOTS_S
+        shown = shots[row]
+        times_s[at] = start_s + seconds[row]
+    return order.astype(np.int64), times_s
+
+
 def _captioned(
     data_dir: Path, cache_dir: Path, store: FrameStore, backbone: Path, look: Look
 ) -> Iterator[Example]:
@@ -176,8 +197,7 @@ def _captioned(
         if item.source != "msrvtt" or (label is None and not says_no_action(item.captions)):
             continue
         names = [str(store.names[features.pictures[row]]) for row in item.rows]
-        times_s = np.array([int(Path(n).stem.rpartition("_f")[2]) / MSRVTT_FPS for n in names])
-        order = np.argsort(times_s, kind="stable")
+        order, times_s = times_of_frames(names)
         views = []
         for view in features.views:
             rows = np.asarray(view[item.rows[order]], np.float32)
@@ -185,5 +205,5 @@ def _captioned(
             views.append(_halves(look, (rows / lengths).astype(np.float16)))
         yield Example(
             "msrvtt", item.name, f"msrvtt/{item.name}", label, item.part, tuple(views),
-            times_s[order],
+            times_s,
         )  # fmt: skip

@@ -29,10 +29,11 @@ parameters, {megabytes:.1f} MB as {dtype}. Input: unit-length embeddings of the 
 (weights {encoder_hash}) and their times in seconds; output: a probability in [0, 1] for each. Any
 length and any number of frames a second.
 
-{look}A frame with its change over {motion_s:g} s goes through a time-aware encoder ({time_encoder};
-{window_s:g} s to either side where it is a Transformer), and only what comes out of that is scored.
-Trained with binary cross-entropy on logits; probabilities are calibrated and limited nowhere. An
-event begins at {start_at:.2f} and lasts while above {stay_at:.2f}.
+{look}A frame with its distance from the one {motion_s:g} s before goes through a time-aware encoder
+({time_encoder}; {window_s:g} s to either side where it is a transformer), and only what comes out
+of that is scored. Trained with binary cross-entropy on logits; nothing is clamped. Probabilities
+are calibrated for frames of which 20 % show a fight, 30 % what else such cameras see, and 50 % are
+of web videos. An event begins at {start_at:.2f} and lasts while above {stay_at:.2f}.
 
 ## Data
 {counts}. Research data, see its owners' terms.
@@ -43,8 +44,9 @@ Of networks trained in the same way on what their folds leave; this one was trai
 ## Limits
 It tells fights before surveillance cameras, as in the clips, from what else such cameras see and
 from web videos; it has not been shown films, sports such as boxing, or crowds at night in numbers
-worth speaking of. It says that a fight may be seen, not who began it or why, and it misses many: it
-is a reason to look, never a finding. Two frames a second see less of a blow than eight.
+worth speaking of. What it knows of a place it saw in fights it also says of that place at peace. It
+says that a fight may be seen, not who began it or why, and it misses more than half: a reason to
+look, never a finding.
 Code version {code}.
 """
 
@@ -168,7 +170,7 @@ def _card(
         for key, count in counts.items()
         if not key.endswith("_fights")
     ]
-    look = f"Embeddings are projected as `{space}` does ({shape['space_dim']} numbers). "
+    look = f"Embeddings are projected as `{space}` does ({shape['space_dim']} numbers).\n"
     return CARD.format(
         name=name,
         **size,

@@ -101,6 +101,8 @@ def parts_of(recordings: Sequence[Recording], left_out: Sequence[int]) -> Parts:
 def shown_at(recording: Recording, fps: float, view: int = 0) -> tuple[Floats, Times]:
     """What an index of so many frames a second holds of it: each frame shown at an even moment."""
     times_s = recording.times_s
-    moments_s = np.arange(times_s[0], times_s[-1] + 1e-6, 1 / fps)
+    lasts_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
+    end_s = times_s[-1] + max(lasts_s - 1e-3, 1e-6)  # the last frame is shown for a while too
+    moments_s = np.arange(times_s[0], end_s, 1 / fps)
     rows = np.unique(np.searchsorted(times_s, moments_s + 1e-6, side="right") - 1)
     return recording.views[view][rows], times_s[rows]

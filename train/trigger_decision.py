@@ -104,8 +104,7 @@ def decide(scored: Sequence[Scored]) -> Decision:
 def false_an_hour(scored: Sequence[Scored], decision: Decision) -> float:
     """Events in videos without fights, by the hour; 0 where there are none."""
     videos = some_of(scored, "tvsum")
-    hours = sum(float(one.times_s[-1] - one.times_s[0]) + 1 / one.fps for one in videos) / 3600
-    return sum(len(decision.events(one)) for one in videos) / hours if hours else 0.0
+    return sum(len(decision.events(one)) for one in videos) / _hours(videos) if videos else 0.0
 
 
 def event_figures(scored: Sequence[Scored], decision: Decision, fps: float) -> dict[str, float]:
@@ -133,6 +132,23 @@ def clip_precision(scored: Sequence[Scored], source: str, fps: float) -> float:
     )
 
 
+def ranking_figures(scored: Sequence[Scored]) -> dict[str, float]:
+    """What needs no threshold: how well it ranks, and what finding every second fight costs."""
+    fights = [float(one.logits.max()) for one in some_of(scored, "fight") if one.fights]
+    videos = some_of(scored, "tvsum")
+    level = float(np.median(fights))
+    false = sum(len(find_events(one.logits, one.times_s, level, level)) for one in videos)
+    precisions = {
+        f"average_precision_{fps:g}": clip_precision(scored, "fight", fps)
+        for fps in (INDEX_FPS, FAST_FPS)
+    }
+    return precisions | {"false_an_hour_at_half": false / _hours(videos) if videos else 0.0}
+
+
+def _hours(videos: Sequence[Scored]) -> float:
+    return sum(float(one.times_s[-1] - one.times_s[0]) + 1 / one.fps for one in videos) / 3600
+
+
 def never_shown(scored: Sequence[Scored], decision: Decision, source: str) -> float:
     """Share of frames that are in no event, so that no describer is asked about them."""
     some = some_of(scored, source)
@@ -143,7 +159,7 @@ def never_shown(scored: Sequence[Scored], decision: Decision, source: str) -> fl
 
 def figures_of(scored: Sequence[Scored], decision: Decision) -> dict[str, float]:
     """Every figure of one fold's left-out recordings."""
-    figures: dict[str, float] = {}
+    figures = ranking_figures(scored)
     for fps in (INDEX_FPS, FAST_FPS):
         clips = some_of(scored, "fight", fps)
         truth = np.array([one.fights for one in clips])
@@ -151,7 +167,6 @@ def figures_of(scored: Sequence[Scored], decision: Decision) -> dict[str, float]
         precision, recall = precision_and_recall(truth, said)
         events = event_figures(scored, decision, fps)
         figures |= {
-            f"average_precision_{fps:g}": clip_precision(scored, "fight", fps),
             f"precision_{fps:g}": precision,
             f"recall_{fps:g}": recall,
             f"event_precision_{fps:g}": events["precision"],

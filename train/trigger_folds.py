@@ -32,6 +32,7 @@ from train.trigger_decision import (
     clip_precision,
     decide,
     figures_of,
+    ranking_figures,
 )
 from train.trigger_detector import TriggerDataModule, TriggerSource, TriggerTraining, open_source
 from train.trigger_joined import joined_recordings
@@ -54,7 +55,8 @@ PROTOCOL = (
     f"overlaps a fight of its own, give or take {TOLERANCE_S:g} s), at thresholds. Probability and "
     "thresholds are set on folds that neither the reported figures nor the networks behind them "
     f"have seen, for the most events right with at most {FALSE_AN_HOUR:g} false ones an hour in "
-    "web videos there. False events an hour: TVSum's left-out videos, at two frames a second. "
+    "web videos there. False events an hour: TVSum's left-out videos, at two frames a second; at "
+    "half: at that height of the score which half of the left-out fights reach. "
     "+- is the standard deviation over folds (means over seeds), in brackets that over seeds."
 )
 SEEN = (
@@ -188,18 +190,9 @@ def nested(config: TriggerConfig, source: TriggerSource) -> tuple[list[Figures],
     return figures, every
 
 
-def precisions(config: TriggerConfig, source: TriggerSource) -> list[Figures]:
-    """Average precision alone, of each fold: it needs no threshold, so no pairs of folds."""
-    figures = []
-    for fold in range(FOLDS):
-        scored = left_out_scores(config, source, [fold])
-        figures.append(
-            {
-                f"average_precision_{fps:g}": clip_precision(scored, "fight", fps)
-                for fps in (INDEX_FPS, FAST_FPS)
-            }
-        )
-    return figures
+def rankings(config: TriggerConfig, source: TriggerSource) -> list[Figures]:
+    """What needs no threshold, of each fold, so no pairs of folds either."""
+    return [ranking_figures(left_out_scores(config, source, [fold])) for fold in range(FOLDS)]
 
 
 def summarized(runs: Sequence[Sequence[Figures]]) -> dict[str, dict[str, float]]:
@@ -235,7 +228,7 @@ def evaluate_triggers(config: TriggerConfig, seeds: Sequence[int] = SEEDS) -> di
                 figures, scored = nested(changed, source)
                 left_out += scored
             else:
-                figures = precisions(changed, source)
+                figures = rankings(changed, source)
             runs.append(figures)
         rows[variant] = summarized(runs)
         LOG.info("%s: %s", variant, json.dumps(rows[variant]))

@@ -132,9 +132,11 @@ def test_numpy_computes_what_torch_does(time_encoder: str, motion_s: float, coun
 def test_motion_is_over_a_time_and_not_over_frames() -> None:
     assert rows_before(np.arange(8) / 2.0, 0.5).tolist() == [0, 0, 1, 2, 3, 4, 5, 6]
     assert rows_before(np.arange(8) / 8.0, 0.5).tolist() == [0, 0, 0, 0, 0, 1, 2, 3]
-    assert rows_before(np.arange(4) * 3.0, 0.5).tolist() == [0, 0, 1, 2], "the one before must do"
+    assert rows_before(np.array([0.0, 3.0, 6.0, 9.0]), 0.5).tolist() == [0, 0, 1, 2], (
+        "the one before must do"
+    )
     # Two a second of a video at 15: frames are .467 s and .533 s apart in turn.
-    uneven_s = np.round(np.arange(8) * 7.5 - 0.01) / 15
+    uneven_s = np.asarray(np.round(np.arange(8) * 7.5 - 0.01) / 15, np.float64)
     assert rows_before(uneven_s, 0.5).tolist() == [0, 0, 1, 2, 3, 4, 5, 6]
 
 

@@ -149,11 +149,10 @@ def test_decisions_come_from_folds_that_no_figure_is_of(
     config: TriggerConfig, report_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[set[int]] = []
-    plain = trigger_folds.decide
 
     def watched(given: list[Scored]) -> Decision:
         seen.append({one.fold for one in given})
-        return plain(given)
+        return decide(given)
 
     monkeypatch.setattr(trigger_folds, "decide", watched)
     # Everything is on disk from the report above: a broken evaluation goes on from there.

@@ -23,9 +23,9 @@ DATA_NAMES = {
     "captioned": "captioned videos",
     "other": "clips of something else",
     "fight": "surveillance clips",
-    "fight_fights": "of fights",
+    "fight_fights": "clips of fights",
     "ut_interaction": "staged clips",
-    "ut_interaction_fights": "of staged strikes",
+    "ut_interaction_fights": "clips of staged strikes",
     "weizmann": "Weizmann",
 }
 

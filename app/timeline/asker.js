@@ -53,7 +53,6 @@ fs.on("answer", (answer) => {
   if (answer.words !== undefined) fs.address("q", answer.words);
   ready();
   if (answer.work && answer.number === number) {
-    trigger("work");
     fs.surely(() => trigger("work"));
   }
 });

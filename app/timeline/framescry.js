@@ -148,24 +148,26 @@
   /* Gradio drops what is asked of work that it is still ending, without a word, so what was not
      heard is asked again. Where other work goes on it was a second press, which means nothing. */
   const working = () => document.body.classList.contains("is-working");
-  fs.surely = (press, tries = 20) => {
+  const unlessHeard = (before, press, tries = 20) => setTimeout(() => {
+    if (starts !== before || !tries || (working() && !fs.stopping)) return;
+    if (!fs.stopping) press();
+    unlessHeard(before, press, tries - 1);
+  }, 300);
+  fs.surely = (press) => {
     const before = starts;
-    setTimeout(() => {
-      if (starts !== before || !tries || (working() && !fs.stopping)) return;
-      if (!fs.stopping) press();
-      fs.surely(press, tries - 1);
-    }, 300);
+    press();
+    unlessHeard(before, press);
   };
   let again = false;
-  document.addEventListener("click", (event) => {
+  document.addEventListener("click", (event) => { // before Gradio hears it, and may start at once
     const run = event.target.closest?.(".fs-run:not(#run-search)");
     if (!run || again) return;
-    fs.surely(() => {
+    unlessHeard(starts, () => {
       again = true;
       run.click();
       again = false;
     });
-  });
+  }, true);
 
   /* What the open tab does with a video, where it needs no more to be asked. */
   fs.runOpenTab = () => {

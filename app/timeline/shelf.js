@@ -11,9 +11,7 @@ const create = () => {
   words.append(fs.make("b"), fs.make("small"));
   made.append(image, words);
   made.addEventListener("click", () => {
-    const pick = () => trigger("pick", {key: made.dataset.key});
-    pick();
-    fs.surely(pick);
+    fs.surely(() => trigger("pick", {key: made.dataset.key}));
   });
   return made;
 };

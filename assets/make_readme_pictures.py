@@ -16,6 +16,7 @@ from tests.ui.person import Person
 FOLDER = Path(__file__).parent / "readme"
 SIZE = {"width": 1280, "height": 800}
 QUERIES = ("a wild cat", "a tall tower")
+PERSON = "a portrait of a woman"
 
 
 def visitor(browser: Browser, url: str, theme: str) -> Person:
@@ -60,6 +61,28 @@ def search(person: Person) -> None:
     person.found.first.click()
 
 
+def actions(person: Person) -> None:
+    """Labels of one's own: the example's pictures show none of the trained actions."""
+    page = person.page
+    person.open_tab("actions")
+    page.click("#labels-fold > button")
+    page.fill("#actions-labels textarea", ", ".join(QUERIES))
+    page.click("#run-actions")
+    page.locator(f"#actions-found .fs-play:has(b:text-is('{QUERIES[-1]}'))").first.click()
+
+
+def triggers(person: Person) -> None:
+    page = person.page
+    person.open_example("People")
+    person.open_tab("triggers")
+    for label in page.locator("#trigger-kinds label").all():
+        label.locator("input").set_checked("Change of scene" in label.inner_text())
+    page.fill("#trigger-words input", PERSON)
+    page.click("#run-triggers")
+    person.wait_for_state("done")
+    page.locator("#triggers-events .fs-event button").last.click()
+
+
 def library(person: Person) -> None:
     page = person.page
     person.open_tab("library")
@@ -81,8 +104,12 @@ def main() -> None:
             search(person)
             take(person, f"search-{theme}")
             if theme == "light":
+                actions(person)
+                take(person, f"actions-{theme}")
                 library(person)
                 take(person, f"library-{theme}")
+                triggers(person)
+                take(person, f"triggers-{theme}")
         browser.close()
 
 

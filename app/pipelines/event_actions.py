@@ -9,6 +9,8 @@ from app.trigger_results import Trigger
 from models.protocols import ActionClassifier
 from models.types import ActionWindows
 
+SAID_FROM = 0.5  # rather this than all others together: a report names nothing less sure
+
 
 def with_actions(
     triggers: Sequence[Trigger], windows: ActionWindows, model: ActionClassifier
@@ -25,5 +27,6 @@ def _action(trigger: Trigger, windows: ActionWindows, model: ActionClassifier) -
     shared_s = np.where(windows.known >= model.known_from, np.maximum(shared_s, 0.0), 0.0)
     if not shared_s.any():
         return None
-    by_label = (shared_s[:, None] * windows.probabilities).sum(axis=0)
-    return str(model.labels[int(by_label.argmax())])
+    by_label = (shared_s[:, None] * windows.probabilities).sum(axis=0) / shared_s.sum()
+    best = int(by_label.argmax())
+    return str(model.labels[best]) if by_label[best] >= SAID_FROM else None

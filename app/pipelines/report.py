@@ -8,7 +8,7 @@ from app.trigger_results import LookedFor, Trigger, TriggerResult, count_boxes
 # So many events are told one by one, the others counted.
 TOLD = 12
 # What a describer that cannot judge is less sure of than this is told as a guess.
-GUESSED_BELOW = 0.6
+GUESSED_BELOW = 0.75
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _MANY = {
     "person": "people", "man": "men", "woman": "women", "child": "children", "mouse": "mice",

@@ -83,7 +83,7 @@ def test_guesses_are_told_as_guesses_and_changes_without_a_number() -> None:
     told = result((guess, cut)).report
     assert "Perhaps a man is cooking." in told
     assert "At 1 minute and 2 seconds: a change of scene. " in told
-    assert "A man is cooking." in result((replace(guess, sure=0.7),)).report
+    assert "A man is cooking." in result((replace(guess, sure=0.8),)).report
 
 
 def test_moments_to_compare_with_are_told_in_words() -> None:

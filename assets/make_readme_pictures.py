@@ -66,7 +66,7 @@ def actions(person: Person) -> None:
     page = person.page
     person.open_tab("actions")
     page.click("#labels-fold > button")
-    page.fill("#actions-labels textarea", ", ".join(QUERIES))
+    page.fill("#actions-labels textarea", ", ".join([*QUERIES, "the earth from space"]))
     page.click("#run-actions")
     page.locator(f"#actions-found .fs-play:has(b:text-is('{QUERIES[-1]}'))").first.click()
 
@@ -80,7 +80,7 @@ def triggers(person: Person) -> None:
     page.fill("#trigger-words input", PERSON)
     page.click("#run-triggers")
     person.wait_for_state("done")
-    page.locator("#triggers-events .fs-event button").last.click()
+    page.locator("#triggers-events .fs-event button").first.click()
 
 
 def library(person: Person) -> None:

@@ -271,7 +271,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     actions.add_argument("--set", dest="settings", action="append", default=[])
     actions.add_argument("--folder", type=Path, default=Path("checkpoints/action_classifier"))
-    actions.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    actions.add_argument("--seeds", type=int, nargs="+", default=[0])
     actions.add_argument("--out", type=Path, default=Path("train/results"))
     given = parser.parse_args(arguments)
     if given.command == "actions":

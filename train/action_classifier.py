@@ -7,7 +7,6 @@ Cross-entropy over the labels and "something else". How long to train is fixed i
 is chosen is chosen on the part of that name, and the reported one is seen by `test` alone.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from train.command import run_command
 from train.data.action_batches import ActionBatches, Batch, whole_window
 from train.data.action_examples import Example, Examples, load_examples
 from train.data.action_labels import LABELS
+from train.schedules import warm_cosine
 
 WATCHED = "val/top1"
 INDEX_FPS = 2.0  # what the application's index holds
@@ -158,28 +158,8 @@ class ActionTraining(fitting.ValidatedModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        learning = self.config.learning
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
-        groups = [
-            {
-                "params": [p for p in parameters if p.ndim > 1],
-                "weight_decay": learning.weight_decay,
-            },
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=learning.learning_rate)
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: self._rate_share(step / steps)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate_share(self, progress: float) -> float:
-        learning = self.config.learning
-        if progress < learning.warmup_share:
-            return (progress + 1e-3) / (learning.warmup_share + 1e-3)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return learning.final_share + (1 - learning.final_share) * cosine
+        steps = int(self.trainer.estimated_stepping_batches)
+        return warm_cosine(self.network.parameters(), self.config.learning, steps)
 
     def arrays(self) -> Arrays:
         """The weights, for what the application runs."""

@@ -37,6 +37,7 @@ from train.command import run_command
 from train.comparison import Comparison, TeacherReader, WordsReader
 from train.data.distillation import Batch, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
+from train.schedules import decayed
 from train.warm_start import warm_start
 
 WATCHED = "val/cosine"
@@ -154,11 +155,7 @@ class Distillation(fitting.ValidatedModule):
 
     def configure_optimizers(self) -> Any:
         learning = self.config.learning
-        trained = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in trained if p.ndim > 1], "weight_decay": learning.weight_decay},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups = decayed(self.parameters(), learning.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=learning.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_share)
         return {

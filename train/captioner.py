@@ -8,7 +8,6 @@ CIDEr-D against what people said than the item's others become likelier. How lon
 in the config; `test` scores the last state on the chosen part of the training videos.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +36,7 @@ from train.data.caption_batches import (
     open_sources,
 )
 from train.data.captions import CaptionedItem
+from train.schedules import decayed, rate_share
 
 WATCHED = "val/cider_d"
 END_TOKEN = "."  # no word: a caption's end scores like one, or captions would break off
@@ -155,12 +155,7 @@ class CaptionTraining(fitting.ValidatedModule):
 
     def configure_optimizers(self) -> Any:
         learning = self.config.learning
-        parameters = list(self.network.parameters())
-        decayed = [p for p in parameters if p.ndim > 1]
-        groups = [
-            {"params": decayed, "weight_decay": learning.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
+        groups = decayed(self.network.parameters(), learning.weight_decay)
         optimizer = torch.optim.AdamW(groups, lr=learning.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_share)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -172,11 +167,7 @@ class CaptionTraining(fitting.ValidatedModule):
             rest = max(1, (self.config.run.max_rounds - learning.word_rounds) * self._batches)
             left = max(0.0, 1 - (step - first) / rest)
             return learning.reward_rate / learning.learning_rate * left
-        progress = step / first
-        if progress < learning.warmup_share:
-            return (progress + 1e-3) / (learning.warmup_share + 1e-3)
-        cosine = 0.5 * (1 + math.cos(math.pi * progress))
-        return learning.final_share + (1 - learning.final_share) * cosine
+        return rate_share(step / first, learning)
 
     def captions(self, items: Sequence[CaptionedItem]) -> list[str]:
         """The likeliest words one after the other, without a beam: what a round costs little by."""

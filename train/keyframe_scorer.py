@@ -6,7 +6,6 @@ Two losses: the order of pairs of frames as each annotator sees it, and the dist
 to the annotators' mean. How long to train is fixed in the config; no test fold chooses it.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from train.data.tvsum_folds import Parts, ScoredVideo, load_scored_videos, parts
 from train.keyframe_config import ScorerConfig, ScorerData, load_config
 from train.losses import pairwise_ranking_loss, random_pairs, regression_loss
 from train.metrics import rank_correlations
+from train.schedules import warm_cosine
 
 WATCHED = "val/tau"
 LEVELS = 5  # annotators give 1 to 5
@@ -124,28 +124,8 @@ class KeyframeTraining(fitting.ValidatedModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        learning = self.config.learning
-        parameters = list(self.network.parameters())
-        groups = [
-            {
-                "params": [p for p in parameters if p.ndim > 1],
-                "weight_decay": learning.weight_decay,
-            },
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=learning.learning_rate)
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: self._rate_share(step / steps)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate_share(self, progress: float) -> float:
-        learning = self.config.learning
-        if progress < learning.warmup_share:
-            return (progress + 1e-3) / (learning.warmup_share + 1e-3)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return learning.final_share + (1 - learning.final_share) * cosine
+        steps = int(self.trainer.estimated_stepping_batches)
+        return warm_cosine(self.network.parameters(), self.config.learning, steps)
 
     def scores(self, features: Tensor, times_s: Tensor) -> Floats:
         """float32 [T] in [0, 1] of a whole video."""

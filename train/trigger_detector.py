@@ -6,7 +6,6 @@ Binary cross-entropy on the logits of every frame. How long to train is fixed in
 that is reported chooses it.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from train.command import run_command
 from train.data.trigger_batches import Batch, TriggerBatches
 from train.data.trigger_features import load_trigger_features
 from train.data.trigger_folds import Parts, Recording, parts_of, recordings_of, shown_at
+from train.schedules import warm_cosine
 from train.trigger_config import TriggerConfig, load_config
 from train.trigger_measures import average_precision
 
@@ -141,28 +141,8 @@ class TriggerTraining(fitting.ValidatedModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        learning = self.config.learning
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
-        groups = [
-            {
-                "params": [p for p in parameters if p.ndim > 1],
-                "weight_decay": learning.weight_decay,
-            },
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=learning.learning_rate)
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: self._rate_share(step / steps)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def _rate_share(self, progress: float) -> float:
-        learning = self.config.learning
-        if progress < learning.warmup_share:
-            return (progress + 1e-3) / (learning.warmup_share + 1e-3)
-        cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        return learning.final_share + (1 - learning.final_share) * cosine
+        steps = int(self.trainer.estimated_stepping_batches)
+        return warm_cosine(self.network.parameters(), self.config.learning, steps)
 
     def logits(self, seen: Floats, times_s: Times) -> Floats:
         """float32 [T] of one recording."""

@@ -41,7 +41,8 @@ def ask(services: Services, video: VideoInfo, method: str) -> Times:
         heard = now
         if step.result is not None and not times.first_moments:
             times.first_moments = now - started
-        if not times.first_look and not step.progress.stage.startswith("First"):
+        looking = step.progress.stage.startswith(("First", "Loading"))
+        if not times.first_look and not looking:
             times.first_look = now - started
     times.whole = time.perf_counter() - started
     return times

@@ -37,7 +37,7 @@ from train.command import run_command
 from train.comparison import Comparison, TeacherReader, WordsReader
 from train.data.distillation import Batch, DistillationModule
 from train.data.teacher_views import TeacherSpace, open_teacher_space
-from train.schedules import decayed
+from train.schedules import decayed, follow
 from train.warm_start import warm_start
 
 WATCHED = "val/cosine"
@@ -140,18 +140,8 @@ class Distillation(fitting.ValidatedModule):
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
-        decay = min(
-            self.config.learning.average_decay, (1 + self.global_step) / (10 + self.global_step)
-        )
-        with torch.no_grad():
-            pairs = zip(
-                self.average.state_dict().values(), self.student.state_dict().values(), strict=True
-            )
-            for slow, fast in pairs:
-                if slow.is_floating_point():
-                    slow.lerp_(fast.to(slow.dtype), 1 - decay)
-                else:
-                    slow.copy_(fast)
+        most = self.config.learning.average_decay
+        follow(self.average, self.student, self.global_step, most)
 
     def configure_optimizers(self) -> Any:
         learning = self.config.learning

@@ -35,6 +35,7 @@ from train.compact_detector_config import DetectorConfig, load_config
 from train.data.detection_batches import Batch, DetectionModule
 from train.data.detection_teacher import KINDS
 from train.detection_figures import LARGE, Agreement
+from train.schedules import follow
 from train.warm_start import warm_start
 
 WATCHED = "val/mean_ap"
@@ -98,18 +99,8 @@ class Detection(fitting.ValidatedModule):
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
-        decay = min(
-            self.config.learning.average_decay, (1 + self.global_step) / (10 + self.global_step)
-        )
-        with torch.no_grad():
-            pairs = zip(
-                self.average.state_dict().values(), self.student.state_dict().values(), strict=True
-            )
-            for slow, fast in pairs:
-                if slow.is_floating_point():
-                    slow.lerp_(fast.to(slow.dtype), 1 - decay)
-                else:
-                    slow.copy_(fast)
+        most = self.config.learning.average_decay
+        follow(self.average, self.student, self.global_step, most)
 
     def configure_optimizers(self) -> Any:
         learning = self.config.learning

@@ -1,4 +1,4 @@
-"""The optimizer and the learning rate of models that are fitted for a number of steps."""
+"""The optimizer, the learning rate and the slow average of models that are fitted."""
 
 import math
 from collections.abc import Iterable
@@ -49,3 +49,15 @@ def rate_share(progress: float, learning: Learning) -> float:
         return (progress + 1e-3) / (learning.warmup_share + 1e-3)
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
     return learning.final_share + (1 - learning.final_share) * cosine
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, fast: nn.Module, step: int, most: float) -> None:
+    """Draws the slow average towards the network that learns; faster in the first steps."""
+    decay = min(most, (1 + step) / (10 + step))
+    pairs = zip(slow.state_dict().values(), fast.state_dict().values(), strict=True)
+    for kept, seen in pairs:
+        if kept.is_floating_point():
+            kept.lerp_(seen.to(kept.dtype), 1 - decay)
+        else:
+            kept.copy_(seen)

@@ -49,6 +49,7 @@ class RunConfig:
     clip_norm: float = 1.0
     rounds_per_validation: int = 1
     patience: int | None = None  # validations without a better figure before stopping
+    save_every: int | None = None  # rounds between states that are kept beside the last and best
     progress_bar: bool = False
 
     def check(self) -> None:
@@ -68,6 +69,11 @@ class RunConfig:
         )
         _need(
             self.patience is None or self.patience >= 1, "run.patience is at least 1", self.patience
+        )
+        _need(
+            self.save_every is None or self.save_every >= 1,
+            "run.save_every is at least 1",
+            self.save_every,
         )
         if self.until is not None:
             parse_until(self.until, datetime.now(UTC))
@@ -217,7 +223,7 @@ def last_checkpoint(run: RunConfig) -> Path:
 def build_trainer(
     run: RunConfig, *, watch: str, mode: str, callbacks: Sequence[Callback] = ()
 ) -> lightning.Trainer:
-    """Logs to CSV and TensorBoard; keeps the last state and the best by `watch`."""
+    """Logs to CSV and TensorBoard; keeps the last state, the best by `watch`, and every so many."""
     folder = Path(run.folder)
     loggers: list[Logger] = [CSVLogger(folder, name="logs")]
     try:
@@ -240,7 +246,8 @@ def build_trainer(
         enable_version_counter=False,
         save_on_train_epoch_end=False,
     )
-    every: list[Callback] = [best, last, LearningRateMonitor("step"), *callbacks]
+    kept = [best, last, *([] if run.save_every is None else [_every_so_many(run)])]
+    every: list[Callback] = [*kept, LearningRateMonitor("step"), *callbacks]
     if run.progress_bar:
         every.append(TQDMProgressBar(refresh_rate=10))
     if run.patience is not None:
@@ -264,6 +271,19 @@ def build_trainer(
         logger=loggers,
         callbacks=every,
         default_root_dir=folder,
+    )
+
+
+def _every_so_many(run: RunConfig) -> ModelCheckpoint:
+    """Keeps round-0009.ckpt, round-0019.ckpt and so on, numbered from 0 as the log does."""
+    return ModelCheckpoint(
+        run.folder,
+        filename="round-{epoch:04d}",
+        auto_insert_metric_name=False,
+        every_n_epochs=run.save_every,
+        save_top_k=-1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )
 
 

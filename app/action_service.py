@@ -64,7 +64,7 @@ class ActionService:
         """How well each class of a checkpoint is known; None where that was not measured."""
         if checkpoint not in self.checkpoints:
             return None
-        return class_quality(model_facts(registry.MODELS[checkpoint]).metrics)
+        return class_quality(model_facts(registry.entry_of(checkpoint)).metrics)
 
     def pictures(self, result: ActionResult, times_s: Sequence[float]) -> list[bytes]:
         """Small JPEGs of sampled frames; empty where the video was not read to the end."""

@@ -242,7 +242,7 @@ def _reader(name: str) -> Any:
         CheckpointError: it was trained on other weights than those beside it.
     """
     model = registry.load(name)
-    if registry.MODELS[name].kind != "frame_scorer":
+    if registry.entry_of(name).kind != "frame_scorer":
         return model
     seen = registry.load(model.index_encoder)
     if model.encoder_hash != seen.weights_hash:
@@ -251,7 +251,7 @@ def _reader(name: str) -> Any:
             f"{model.encoder_hash[:12]}, but the one beside it has "
             f"{(seen.weights_hash or 'none')[:12]}: fetch both again."
         )
-    if registry.MODELS[seen.name].kind != "frame_text_encoder":
+    if registry.entry_of(seen.name).kind != "frame_text_encoder":
         return model
     from app.pipelines.scoring import ScorerInSpace
 
@@ -261,4 +261,4 @@ def _reader(name: str) -> Any:
 @cache
 def _quality(name: str) -> str:
     """What was measured of a model that is loaded: as it, read once."""
-    return model_facts(registry.MODELS[name]).quality.short
+    return model_facts(registry.entry_of(name)).quality.short

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.action_layers import ActionShape, classify_sequences, look, padded
-from models.checkpoint import Checkpoint, load_arrays, read_checkpoint
+from models.checkpoint import Checkpoint, beside, load_arrays, read_checkpoint
 from models.errors import CheckpointError
 from models.numpy_layers import Arrays
 from models.protocols import Embedded
@@ -105,7 +105,7 @@ class ActionClassifier:
                 f"The checkpoint {checkpoint.name} names {len(self.labels)} labels for a network "
                 f"that tells {self.shape.labels} apart: export it again."
             )
-        self._backbone_folder = backbone_folder or folder.parent / self.index_encoder
+        self._backbone_folder = backbone_folder or beside(folder, self.index_encoder)
         _check_backbone(checkpoint.name, self._backbone_folder, self.encoder_hash)
         self.arrays: Arrays = load_arrays(checkpoint, self.shape.tensors())
         self._backbone: BackboneEncoder | None = None

@@ -11,6 +11,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from models.checkpoint import Checkpoint, load_weights
 from models.errors import CheckpointError
 
+# Mean and deviation of each channel that the first convolution expects to be taken out.
+NORMALISATIONS = {
+    "half": ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class BackboneShape:
@@ -20,8 +26,15 @@ class BackboneShape:
     feature_dim: int
     trunk_options: dict[str, Any] | None = None  # given to timm as they are
     activation_limit: float | None = None  # of every ReLU, where it is shipped
+    normalisation: str = "half"  # one of NORMALISATIONS
+    head: bool = True  # a linear layer to feature_dim; without it, the trunk's own pooled features
 
     def __post_init__(self) -> None:
+        if self.normalisation not in NORMALISATIONS:
+            raise ValueError(
+                f"normalisation is one of {', '.join(NORMALISATIONS)}, "
+                f"received {self.normalisation!r}"
+            )
         if self.feature_dim < 1:
             raise ValueError(f"feature_dim is at least 1, received {self.feature_dim}")
         if self.activation_limit is not None and self.activation_limit <= 0:
@@ -29,7 +42,7 @@ class BackboneShape:
 
 
 class CompactBackbone(nn.Module):
-    """A timm trunk and one linear layer; the features are not normalised.
+    """A timm trunk and, unless the shape says otherwise, one linear layer; not normalised.
 
     Input is float [B, 3, H, W] in [0, 1]. The normalisation is part of the network, so that no
     caller can use another one.
@@ -48,9 +61,16 @@ class CompactBackbone(nn.Module):
         )
         trunk: Any = self.trunk
         self.map_dim = int(trunk.num_features)
-        self.head = nn.Linear(int(trunk.head_hidden_size), shape.feature_dim)
-        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.5), persistent=False)
-        self.register_buffer("std", torch.full((1, 3, 1, 1), 0.25), persistent=False)
+        pooled_dim = int(trunk.head_hidden_size)
+        if not shape.head and pooled_dim != shape.feature_dim:
+            raise ValueError(
+                f"{shape.architecture} without a head has {pooled_dim} features, "
+                f"not {shape.feature_dim}"
+            )
+        self.head = nn.Linear(pooled_dim, shape.feature_dim) if shape.head else nn.Identity()
+        mean, std = NORMALISATIONS[shape.normalisation]
+        self.register_buffer("mean", torch.tensor(mean)[None, :, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(std)[None, :, None, None], persistent=False)
 
     def forward_map(self, pixels: Tensor) -> Tensor:
         """The trunk's last map, [B, map_dim, H / 32, W / 32]."""

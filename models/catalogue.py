@@ -51,17 +51,17 @@ class ModelFacts:
 
 
 def all_model_facts() -> tuple[ModelFacts, ...]:
-    return tuple(model_facts(entry) for entry in registry.MODELS.values())
+    return tuple(model_facts(entry) for entry in registry.entries().values())
 
 
 def model_facts(entry: ModelEntry) -> ModelFacts:
     """Nothing is raised where the folder does not fit: `problem` says what differs."""
     if entry.hub is not None:
         return _hub_facts(entry, entry.hub)
-    checkpoint, problem = None, None
-    if entry.weights != registry.NO_WEIGHTS:
+    checkpoint, problem, folder = None, None, entry.checkpoint_folder
+    if folder is not None:
         try:
-            checkpoint = read_checkpoint(registry.CHECKPOINTS_DIR / entry.name)
+            checkpoint = read_checkpoint(folder)
         except CheckpointError as error:
             problem = str(error)
     return ModelFacts(

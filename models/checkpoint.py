@@ -27,6 +27,7 @@ CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.json"
 CARD_FILE = "MODEL_CARD.md"
 GRAPH_FILE = "graph.xml"
+SHIPPED_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
 FORMAT_VERSION = 1
 REQUIRED_KEYS = (
     "format_version",
@@ -55,6 +56,12 @@ class Checkpoint:
     @property
     def weights_path(self) -> Path:
         return self.folder / WEIGHTS_FILE
+
+
+def beside(folder: Path, name: str) -> Path:
+    """The checkpoint that this one reads: beside it, or among those that ship with the program."""
+    near = folder.parent / name
+    return near if near.is_dir() else SHIPPED_DIR / name
 
 
 def file_hash(path: Path) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from models.checkpoint import Checkpoint, load_arrays, read_checkpoint
+from models.checkpoint import Checkpoint, beside, load_arrays, read_checkpoint
 from models.errors import CheckpointError
 from models.numpy_layers import Arrays, layer_norm, linear
 from models.subwords import PADDING_ID, Subwords, words_of
@@ -121,7 +121,7 @@ class FrameTextEncoder:
         self.picture_calibration = _calibration(checkpoint, "picture_calibration")
         self.backbone_hash = str(checkpoint.preprocessing["backbone_hash"])
         self.index_encoder = str(checkpoint.preprocessing["backbone"])
-        self._backbone_folder = backbone_folder or folder.parent / self.index_encoder
+        self._backbone_folder = backbone_folder or beside(folder, self.index_encoder)
         _check_backbone(checkpoint.name, self._backbone_folder, self.backbone_hash)
         self._subwords = _read_subwords(checkpoint, self.shape)
         self._arrays = load_arrays(checkpoint, self.shape.tensors())

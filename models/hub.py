@@ -169,7 +169,7 @@ def fetch(model: HubModel, report: Report = ignore_report, instead: str = "") ->
         return folder
     ending = f"; {instead}." if instead else "."
     report(f"Asking the model hub for {model.name}", None)
-    why = _why_not_asked()
+    why = why_not_asked()
     if why is not None:
         raise ModelUnavailableError(f"{model.name} is not on this machine and {why}{ending}")
     try:
@@ -252,7 +252,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 _probed: dict[str, tuple[float, bool]] = {}
 
 
-def _why_not_asked() -> str | None:
+def why_not_asked() -> str | None:
     """Why the hub cannot be asked now, as the end of a sentence; None where it can."""
     from huggingface_hub import constants
 

@@ -105,6 +105,40 @@ class ActionClassifier(Protocol):
         ...
 
 
+class SegmentClassifier(Protocol):
+    """Names the action in segments of a video, from their pictures: it reads no index."""
+
+    name: str
+    weights_hash: str | None
+    labels: tuple[str, ...]
+    frames_per_segment: int  # T, evenly over the segment
+    segment_s: float  # how long the segments are that it was trained on
+    short_side_px: int
+
+    def classify_segments(self, frames: Pixels) -> Floats:
+        """u8 RGB [N, T, H, W, 3] -> float32 [N, K], each row sums to one."""
+        ...
+
+
+class SegmentEncoder(Protocol):
+    """Segments of a video to embeddings, from several pictures of each."""
+
+    name: str
+    weights_hash: str | None
+    dim: int
+    frames_per_segment: int  # T, evenly over the segment
+    segment_s: float
+    short_side_px: int
+
+    def encode_segments(self, frames: Pixels) -> Floats:
+        """u8 RGB [N, T, H, W, 3] -> float32 [N, D]; lengths mean something and are kept."""
+        ...
+
+    def attend(self, frames: Pixels) -> Floats:
+        """Where it looked: u8 RGB [T, H, W, 3] -> float32 [T, h, w] in [0, 1]."""
+        ...
+
+
 class TriggerScorer(Protocol):
     """The probability of one trained event at each frame, from `index_encoder`'s embeddings."""
 

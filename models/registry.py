@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import hub
+from models import hub, local_checkpoints
+from models.checkpoint import SHIPPED_DIR
 from models.errors import ModelUnavailableError
 from models.hub import HubModel
+from models.local_checkpoints import LocalCheckpoint
 
 NO_WEIGHTS = "no weights"
 FROM_THE_HUB = "from the hub on first use"
-CHECKPOINTS_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
+LOCAL = "on this machine"
+UNKNOWN_LICENCE = "as its data and its makers say"
+CHECKPOINTS_DIR = SHIPPED_DIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class ModelEntry:
     """One row of the table. `kind` says which protocol the built model fulfils.
 
     `hub`: where its files come from, if they are not part of this program.
+    `folder`: of a checkpoint that does not ship with it.
     """
 
     name: str
@@ -29,6 +34,15 @@ class ModelEntry:
     weights: str = NO_WEIGHTS
     licence: str = "Apache-2.0"
     hub: HubModel | None = None
+    folder: Path | None = None
+
+    @property
+    def checkpoint_folder(self) -> Path | None:
+        """Where its checkpoint lies, if it is one."""
+        if self.folder is not None:
+            return self.folder
+        own = self.hub is None and self.weights != NO_WEIGHTS
+        return CHECKPOINTS_DIR / self.name if own else None
 
 
 def _colour() -> Any:
@@ -203,8 +217,43 @@ _loaded: dict[str, Any] = {}
 _locks: dict[str, threading.Lock] = {name: threading.Lock() for name in MODELS}
 
 
+def entries() -> dict[str, ModelEntry]:
+    """Every model by its name: the table, then the checkpoints of this machine."""
+    found = dict(MODELS)
+    for local in local_checkpoints.local_checkpoints():
+        found.setdefault(local.name, _local_entry(local))  # a shipped name keeps its meaning
+    return found
+
+
+def _local_entry(local: LocalCheckpoint) -> ModelEntry:
+    return ModelEntry(
+        name=local.name,
+        kind=local.kind.protocol,
+        purpose=local.kind.purpose,
+        build=local.build,
+        weights=LOCAL,
+        licence=UNKNOWN_LICENCE,
+        folder=local.folder,
+    )
+
+
 def names(kind: str) -> tuple[str, ...]:
-    return tuple(entry.name for entry in MODELS.values() if entry.kind == kind)
+    return tuple(entry.name for entry in entries().values() if entry.kind == kind)
+
+
+def entry_of(name: str) -> ModelEntry:
+    """
+    Raises:
+        ModelUnavailableError: there is no such model.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    known = entries()
+    if name not in known:
+        raise ModelUnavailableError(
+            f"There is no model named {name!r}; there are: {', '.join(known)}."
+        )
+    return known[name]
 
 
 def load(name: str, report: hub.Report = hub.ignore_report) -> Any:
@@ -215,25 +264,24 @@ def load(name: str, report: hub.Report = hub.ignore_report) -> Any:
     Raises:
         ModelUnavailableError: there is no such model, or its weights cannot be had.
     """
-    if name not in MODELS:
-        raise ModelUnavailableError(
-            f"There is no model named {name!r}; there are: {', '.join(MODELS)}."
-        )
-    while not _locks[name].acquire(timeout=_WAIT_S):
+    entry = entry_of(name)
+    lock = _locks.setdefault(name, threading.Lock())
+    while not lock.acquire(timeout=_WAIT_S):
         report(f"Waiting for {name}, which is being loaded", None)
     try:
         if name not in _loaded:
-            entry = MODELS[name]
             if entry.hub is not None:
                 hub.fetch(entry.hub, report, _instead_of(entry))
                 report(f"Loading {name}", None)
             _loaded[name] = entry.build()
         return _loaded[name]
     finally:
-        _locks[name].release()
+        lock.release()
 
 
 def _instead_of(entry: ModelEntry) -> str:
     """What can be chosen where the hub cannot be asked."""
-    shipped = [name for name in names(entry.kind) if MODELS[name].hub is None]
-    return f"choose {' or '.join([*shipped, 'none'])} instead"
+    here = [
+        other.name for other in MODELS.values() if (other.kind, other.hub) == (entry.kind, None)
+    ]
+    return f"choose {' or '.join([*here, 'none'])} instead"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from models.checkpoint import Checkpoint, load_arrays, read_checkpoint
+from models.checkpoint import Checkpoint, beside, load_arrays, read_checkpoint
 from models.errors import CheckpointError
 from models.numpy_layers import Arrays, erf_gelu, layer_norm, linear
 from models.protocols import Embedded
@@ -148,7 +148,7 @@ class TriggerDetector:
             raise CheckpointError(
                 f"The checkpoint {checkpoint.name} does not say how it decides: export it again."
             ) from None
-        self._backbone_folder = backbone_folder or folder.parent / self.index_encoder
+        self._backbone_folder = backbone_folder or beside(folder, self.index_encoder)
         _check_backbone(checkpoint.name, self._backbone_folder, self.encoder_hash)
         self._arrays = load_arrays(checkpoint, self.shape.tensors())
         self._backbone: BackboneEncoder | None = None

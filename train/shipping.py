@@ -2,10 +2,12 @@
 
 import copy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
 
+from models.checkpoint import SHIPPED_DIR
 from train import fitting
 
 MEGABYTES_AT_MOST = 10.0
@@ -28,8 +30,13 @@ def size_facts(network: nn.Module, *, half: bool) -> dict[str, Any]:
     }
 
 
-def check_size(network: nn.Module, *, half: bool) -> None:
-    """Raises ValueError where the weights are more than a checkpoint may hold."""
+def check_size(network: nn.Module, *, half: bool, folder: Path | None = None) -> None:
+    """Raises ValueError where the weights are more than a checkpoint that ships may hold.
+
+    `folder`: where it will lie; what is not in checkpoints/ itself does not ship.
+    """
+    if folder is not None and folder.resolve().parent != SHIPPED_DIR:
+        return
     megabytes = size_facts(network, half=half)["megabytes"]
     if megabytes > MEGABYTES_AT_MOST:
         raise ValueError(

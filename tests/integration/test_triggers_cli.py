@@ -104,7 +104,7 @@ def test_speech_that_cannot_be_written_leaves_the_rest(tmp_path: Path) -> None:
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test leaves the machine, and no model that lies on it is used."""
     monkeypatch.setenv("FRAMESCRY_MODELS_DIR", str(tmp_path))
-    monkeypatch.setattr("models.hub._why_not_asked", lambda: "the model hub cannot be reached")
+    monkeypatch.setattr("models.hub.why_not_asked", lambda: "the model hub cannot be reached")
 
 
 @pytest.mark.usefixtures("offline")

@@ -103,7 +103,7 @@ def test_public_models_are_listed_without_asking_the_hub(
     def unasked(*_: Any) -> Any:
         raise AssertionError("the hub is not asked to say what a model is")
 
-    monkeypatch.setattr(hub, "_why_not_asked", unasked)
+    monkeypatch.setattr(hub, "why_not_asked", unasked)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(hub.MODELS_DIR_VARIABLE, raising=False)
     entry = replace(registry.MODELS["dfine-small"], build=unbuildable)

@@ -1,4 +1,4 @@
-"""What of a file of weights fits a network: compared by names and shapes, before anything is loaded.
+"""What of a file of weights fits a network: by names and shapes, before anything is loaded.
 
 report = compare(stored, wanted)       # names -> shapes, of the file and of the network
 report.fits                            # nothing is missing and nothing has another shape

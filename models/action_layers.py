@@ -115,7 +115,7 @@ def classify_sequences(
     x = erf_gelu(x)
     if shape.directions:
         given = np.concatenate([x, time_steps(times_s)], axis=2)
-        x = x + read_in_order(arrays, shape, given, valid)
+        x = x + read_in_order(arrays, shape.directions, given, valid)
     weights = _weights(arrays, shape, x, valid)
     pooled = (weights[:, :, None] * x).sum(axis=1)
     return linear(arrays, "name", layer_norm(arrays, "out_norm", pooled)), weights
@@ -139,16 +139,18 @@ def _weights(arrays: Arrays, shape: ActionShape, x: Floats, valid: Flags) -> Flo
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
-def read_in_order(arrays: Arrays, shape: ActionShape, x: Floats, valid: Flags) -> Floats:
-    """An LSTM of one layer, one way or both, as torch computes it: [B, T, in] -> [B, T, dim]."""
-    forth = _one_way(arrays, "l0", x)
-    if shape.directions == 1:
+def read_in_order(
+    arrays: Arrays, directions: int, x: Floats, valid: Flags, layer: int = 0
+) -> Floats:
+    """One layer of an LSTM, one way or both, as torch computes it: [B, T, in] -> [B, T, dim]."""
+    forth = _one_way(arrays, f"l{layer}", x)
+    if directions == 1:
         return forth
     # Each sequence turned round by itself, so that padding stays behind its frames.
     steps = np.arange(x.shape[1])[None]
     counts = valid.sum(axis=1, keepdims=True)
     turned = np.where(steps < counts, counts - 1 - steps, steps)[:, :, None]
-    back = _one_way(arrays, "l0_reverse", np.take_along_axis(x, turned, axis=1))
+    back = _one_way(arrays, f"l{layer}_reverse", np.take_along_axis(x, turned, axis=1))
     return np.concatenate([forth, np.take_along_axis(back, turned, axis=1)], axis=2)
 
 

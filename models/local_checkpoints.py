@@ -55,6 +55,12 @@ KINDS: dict[str, CheckpointKind] = {
         "ActionClassifier",
         "Names what is done",
     ),
+    "segment_classifier": CheckpointKind(
+        "segment_classifier",
+        "models.cnn_rnn",
+        "CnnRnnClassifier",
+        "Names what is done, from segments of the pictures themselves",
+    ),
     "captioner": CheckpointKind(
         "scene_describer",
         "models.captioner",

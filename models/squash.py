@@ -24,3 +24,11 @@ def squash_all(pictures: Pixels, side_px: int) -> Pixels:
     for index, picture in enumerate(pictures):
         squashed[index] = squash_to_square(picture, side_px)
     return squashed
+
+
+def middle_squares(pictures: Pixels, share: float, side_px: int) -> Pixels:
+    """u8 [T, H, W, 3] -> [T, side, side, 3]: the middle, `share` of the shorter side wide."""
+    height, width = pictures.shape[1:3]
+    side = max(1, round(share * min(height, width)))
+    top, left = (height - side) // 2, (width - side) // 2
+    return squash_all(pictures[:, top : top + side, left : left + side], side_px)

@@ -21,6 +21,7 @@ from app.trigger_service import TriggerService
 from models import registry
 from models.catalogue import ModelFacts, all_model_facts, model_facts
 from models.errors import CheckpointError, RequestError, VideoOpenError
+from models.residency import Limits
 from models.summary_methods import METHODS
 from models.types import VideoInfo
 
@@ -59,6 +60,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        registry.limit_memory(Limits(settings.models_mb or None, settings.free_memory_mb or None))
         self.media = MediaStore(settings)
         self.indexes = IndexStore(settings.index_dir, settings.index_cache_mb * 2**20)
         self.searchables = Searchables()
@@ -258,7 +260,11 @@ def _reader(name: str) -> Any:
     return ScorerInSpace(model, seen)
 
 
-@cache
 def _quality(name: str) -> str:
-    """What was measured of a model that is loaded: as it, read once."""
+    """What was measured of a model, read once for as long as its files stay what they are."""
+    return _quality_of(name, registry.entry_of(name).stamp)
+
+
+@cache
+def _quality_of(name: str, _stamp: object) -> str:
     return model_facts(registry.entry_of(name)).quality.short

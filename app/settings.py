@@ -24,6 +24,9 @@ class Settings:
     file_age_s: int = 86400
     sample_fps: float = 2.0
     concurrency: int = 2
+    # Models that nobody uses leave memory beyond these; 0: no such limit.
+    models_mb: int = 0
+    free_memory_mb: int = 500
     mcp: bool = True
     # Whether videos are kept searchable all at once: only where nobody else sees the page, unless
     # set.

@@ -1,16 +1,16 @@
 """Every model by its name: what it is for, where its weights are, and how it is built."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models import hub, local_checkpoints
-from models.checkpoint import SHIPPED_DIR
+from models.checkpoint import CONFIG_FILE, SHIPPED_DIR, WEIGHTS_FILE
 from models.errors import ModelUnavailableError
 from models.hub import HubModel
 from models.local_checkpoints import LocalCheckpoint
+from models.residency import Limits, Residents
 
 NO_WEIGHTS = "no weights"
 FROM_THE_HUB = "from the hub on first use"
@@ -43,6 +43,24 @@ class ModelEntry:
             return self.folder
         own = self.hub is None and self.weights != NO_WEIGHTS
         return CHECKPOINTS_DIR / self.name if own else None
+
+    @property
+    def stamp(self) -> tuple[str, int, int] | None:
+        """Changes when the checkpoint is written again, its description last."""
+        folder = self.checkpoint_folder
+        if folder is None or not (described := folder / CONFIG_FILE).is_file():
+            return None
+        seen = described.stat()
+        return str(folder), seen.st_mtime_ns, seen.st_size
+
+    @property
+    def megabytes(self) -> float:
+        """About what it takes of memory, by what its files take."""
+        if self.hub is not None:
+            return float(self.hub.megabytes)
+        folder = self.checkpoint_folder
+        weights = None if folder is None else folder / WEIGHTS_FILE
+        return weights.stat().st_size / 1e6 if weights is not None and weights.is_file() else 0.0
 
 
 def _colour() -> Any:
@@ -103,6 +121,18 @@ def _dfine() -> Any:
     from models.object_detector import HubObjectDetector
 
     return HubObjectDetector(hub.fetch(hub.D_FINE), hub.D_FINE.name)
+
+
+def _clip() -> Any:
+    from models.image_text_encoder import ImageTextEncoder
+
+    return ImageTextEncoder(hub.fetch(hub.CLIP), hub.CLIP.name)
+
+
+def _siglip2() -> Any:
+    from models.image_text_encoder import ImageTextEncoder
+
+    return ImageTextEncoder(hub.fetch(hub.SIGLIP_2), hub.SIGLIP_2.name)
 
 
 def _smolvlm() -> Any:
@@ -193,6 +223,25 @@ MODELS: dict[str, ModelEntry] = {
             hub=hub.D_FINE,
         ),
         ModelEntry(
+            name=hub.SIGLIP_2.name,
+            kind="frame_text_encoder",
+            purpose="Finds moments by words in many languages, or by a picture; large, for a GPU "
+            "or patience",
+            build=_siglip2,
+            weights=FROM_THE_HUB,
+            hub=hub.SIGLIP_2,
+        ),
+        ModelEntry(
+            name=hub.CLIP.name,
+            kind="frame_text_encoder",
+            purpose="Finds moments by English words or by a picture; it compares, and does not "
+            "say how sure it is",
+            build=_clip,
+            weights=FROM_THE_HUB,
+            licence="MIT",
+            hub=hub.CLIP,
+        ),
+        ModelEntry(
             name=hub.SMOL_VLM.name,
             kind="scene_describer",
             purpose="Says what pictures of an event show, and whether it happens; for a GPU or "
@@ -212,9 +261,7 @@ MODELS: dict[str, ModelEntry] = {
     )
 }
 
-_WAIT_S = 0.5
-_loaded: dict[str, Any] = {}
-_locks: dict[str, threading.Lock] = {name: threading.Lock() for name in MODELS}
+_residents = Residents()
 
 
 def entries() -> dict[str, ModelEntry]:
@@ -265,18 +312,28 @@ def load(name: str, report: hub.Report = hub.ignore_report) -> Any:
         ModelUnavailableError: there is no such model, or its weights cannot be had.
     """
     entry = entry_of(name)
-    lock = _locks.setdefault(name, threading.Lock())
-    while not lock.acquire(timeout=_WAIT_S):
-        report(f"Waiting for {name}, which is being loaded", None)
-    try:
-        if name not in _loaded:
-            if entry.hub is not None:
-                hub.fetch(entry.hub, report, _instead_of(entry))
-                report(f"Loading {name}", None)
-            _loaded[name] = entry.build()
-        return _loaded[name]
-    finally:
-        lock.release()
+
+    def build() -> Any:
+        if entry.hub is not None:
+            hub.fetch(entry.hub, report, _instead_of(entry))
+            report(f"Loading {name}", None)
+        return entry.build()
+
+    return _residents.get(name, build, megabytes=entry.megabytes, stamp=entry.stamp, report=report)
+
+
+def limit_memory(limits: Limits) -> None:
+    """From now on, models that nobody uses are let go where memory gets shorter than this."""
+    _residents.limits = limits
+
+
+def is_loaded(name: str) -> bool:
+    return name in _residents.names()
+
+
+def let_go(name: str) -> None:
+    """It leaves memory when its last user is done; the next who asks loads it again."""
+    _residents.let_go(name)
 
 
 def _instead_of(entry: ModelEntry) -> str:
@@ -284,4 +341,6 @@ def _instead_of(entry: ModelEntry) -> str:
     here = [
         other.name for other in MODELS.values() if (other.kind, other.hub) == (entry.kind, None)
     ]
-    return f"choose {' or '.join([*here, 'none'])} instead"
+    # Boxes and sentences can be done without; what searches cannot.
+    without = [] if entry.kind == "frame_text_encoder" else ["none"]
+    return f"choose {' or '.join([*here, *without])} instead"

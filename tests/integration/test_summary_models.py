@@ -9,6 +9,7 @@ import pytest
 from app.cli import main
 from models import registry
 from models.catalogue import all_model_facts
+from models.residency import Residents
 from tests.real_media import gradio_media
 
 
@@ -23,7 +24,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = tmp_path / "checkpoints"
     shutil.copytree(registry.CHECKPOINTS_DIR, copy)
     monkeypatch.setattr(registry, "CHECKPOINTS_DIR", copy)
-    monkeypatch.setattr(registry, "_loaded", {})
+    monkeypatch.setattr(registry, "_residents", Residents())
     return copy
 
 

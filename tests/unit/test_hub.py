@@ -21,6 +21,7 @@ import pytest
 from models import hub, registry
 from models.errors import CancelledError, ModelUnavailableError
 from models.registry import ModelEntry
+from models.residency import Residents
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = os.urandom(3_000_000)
@@ -233,7 +234,8 @@ def test_the_sentence_names_what_can_be_chosen_instead(
     place_hub(monkeypatch, NOBODY)
     kind = registry.MODELS[name].kind
     shipped = [other for other in registry.names(kind) if registry.MODELS[other].hub is None]
-    ending = f"; choose {' or '.join([*shipped, 'none'])} instead."
+    without = [] if kind == "frame_text_encoder" else ["none"]
+    ending = f"; choose {' or '.join([*shipped, *without])} instead."
     with pytest.raises(ModelUnavailableError) as refused:
         registry.load(name)
     assert str(refused.value).endswith(ending) and str(refused.value).count(".") <= 2
@@ -301,9 +303,8 @@ def slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]
     monkeypatch.setitem(
         registry.MODELS, "toy", ModelEntry("toy", "object_detector", "", build, hub=TOY)
     )
-    monkeypatch.setitem(registry._locks, "toy", threading.Lock())
+    monkeypatch.setattr(registry, "_residents", Residents())
     yield done
-    registry._loaded.pop("toy", None)
 
 
 def test_two_people_ask_and_it_is_built_once(slow: list[str]) -> None:
@@ -325,7 +326,7 @@ def test_two_people_ask_and_it_is_built_once(slow: list[str]) -> None:
 def test_who_waits_can_go(slow: list[str]) -> None:
     first = threading.Thread(target=registry.load, args=("toy",))
     first.start()
-    while not registry._locks["toy"].locked():
+    while not registry._residents.is_loading("toy"):
         time.sleep(0.01)
 
     def leave(*_: Any) -> None:

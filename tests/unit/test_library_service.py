@@ -18,6 +18,7 @@ from app.services import Services
 from app.settings import Settings
 from models import registry
 from models.errors import RequestError, VideoOpenError
+from models.residency import Residents
 from tests.real_media import gradio_media
 from tests.unit.library_toys import ToyModel
 
@@ -42,7 +43,10 @@ def _grey(count: int) -> Any:
 
 @pytest.fixture(autouse=True)
 def toy_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry._loaded, DEFAULT_SEARCHER, AnyWords())
+    residents = Residents()
+    stamp = registry.entry_of(DEFAULT_SEARCHER).stamp
+    residents.put(DEFAULT_SEARCHER, AnyWords(), stamp=stamp)
+    monkeypatch.setattr(registry, "_residents", residents)
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ from models.catalogue import model_facts
 from models.checkpoint import write_checkpoint
 from models.errors import CheckpointError, ModelUnavailableError
 from models.local_checkpoints import LOCAL_VARIABLE
+from models.residency import Residents
 
 
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(LOCAL_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(registry, "_loaded", {})
+    monkeypatch.setattr(registry, "_residents", Residents())
     return tmp_path
 
 
@@ -103,6 +104,7 @@ def test_it_reads_the_encoder_beside_it_or_a_shipped_one(local: Path) -> None:
     words = registry.load("my compact")
     assert words.encode_texts(["a dog"]).shape == (1, words.dim)
     trunk(local / "backbone")  # another one of that name, beside it
-    registry._loaded.clear()
+    del words
+    registry.let_go("my compact")
     with pytest.raises(CheckpointError, match="hash"):
         registry.load("my compact")

@@ -13,6 +13,7 @@ from models import hub, registry, vision_language
 from models.errors import CancelledError, CheckpointError
 from models.hub import HubModel
 from models.object_detector import HubObjectDetector
+from models.residency import Residents
 from models.scene_answer import quoted
 from models.types import Detections, FrameBatch, Pixels
 from models.vision_language import VisionLanguageModel
@@ -53,7 +54,7 @@ def load(
 
     def load(model: HubModel) -> Any:
         monkeypatch.setenv(hub.MODELS_DIR_VARIABLE, str(toy(model).parent))
-        monkeypatch.setattr(registry, "_loaded", {})
+        monkeypatch.setattr(registry, "_residents", Residents())
         return registry.load(model.name)
 
     return load

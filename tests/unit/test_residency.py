@@ -4,10 +4,16 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.services import Services
+from app.settings import Settings
+from models import hub, registry
+from models.hub import HubModel
+from models.registry import ModelEntry
 from models.residency import Limits, Residents
 
 
@@ -177,3 +183,23 @@ def test_letting_go_while_many_use_it() -> None:
         assert sum(pool.map(use, range(100))) == 300
     residents.make_room(1e9)
     assert residents.names() == ()
+
+
+def test_the_registry_keeps_to_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    residents = Residents()
+    monkeypatch.setattr(registry, "_residents", residents)
+    Services(Settings(data_dir=tmp_path, models_mb=70, free_memory_mb=0))
+    assert residents.limits == Limits(most_mb=70, free_mb=None)
+    for name, megabytes in (("first", 60), ("second", 60)):
+        model = HubModel(name, f"somebody/{name}", "a" * 40, megabytes, "toys", "nothing")
+        row = ModelEntry(name, "toy", "", Toy, hub=model)
+        monkeypatch.setitem(registry.MODELS, name, row)
+    monkeypatch.setattr(hub, "fetch", lambda *_: tmp_path)
+    registry.load("first")
+    assert registry.is_loaded("first")
+    registry.load("second")
+    assert not registry.is_loaded("first")
+    registry.let_go("second")
+    assert not registry.is_loaded("second")

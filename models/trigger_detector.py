@@ -5,18 +5,18 @@ torch, is what training optimises, and is the reference. Nothing is clamped: a f
 no event gets a probability near 0, and low thresholds mean something.
 """
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.checkpoint import Checkpoint, beside, load_arrays, read_checkpoint
 from models.errors import CheckpointError
-from models.numpy_layers import Arrays, erf_gelu, layer_norm, linear
-from models.protocols import Embedded
+from models.protocols import Embedded, TriggerScorer
+from models.published_triggers import LAYOUT, PublishedShape, published_logits
+from models.trigger_layers import TriggerShape, event_logits, look
 from models.types import Floats, Pixels, Times
 
 if TYPE_CHECKING:
@@ -24,85 +24,6 @@ if TYPE_CHECKING:
 
 KIND = "trigger_scorer"
 BACKBONE_KIND = "backbone"
-TIME_ENCODERS = ("transformer", "lstm", "none")
-SHORTEST_PERIOD_S, LONGEST_PERIOD_S = 0.25, 32.0
-WINDOW_MARGIN_S = 1e-6
-QUERY_BLOCK = 256
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerShape:
-    """Everything that is needed to build the network, before its weights are loaded."""
-
-    input_dim: int  # of the backbone's embeddings
-    space_dim: int = 256  # what they are projected to, by weights that are not trained; 0: not
-    motion_s: float = 0.0  # a frame also says how far it is from the one so long before; 0: no
-    dim: int = 64
-    heads: int = 4
-    layers: int = 2
-    time_encoder: str = "transformer"
-    window_s: float = 2.5  # the Transformer looks so far to either side
-    dropout: float = 0.3
-    input_dropout: float = 0.3
-
-    def __post_init__(self) -> None:
-        for name in ("input_dim", "dim", "heads", "layers"):
-            _need(getattr(self, name) >= 1, f"{name} is at least 1", getattr(self, name))
-        for name in ("space_dim", "motion_s"):
-            _need(getattr(self, name) >= 0, f"{name} is not negative", getattr(self, name))
-        _need(self.dim % (2 * self.heads) == 0, "dim is an even number for each head", self.dim)
-        _need(self.window_s > 0, "window_s is above 0", self.window_s)
-        known = self.time_encoder in TIME_ENCODERS
-        _need(known, f"time_encoder is one of {TIME_ENCODERS}", self.time_encoder)
-        for name in ("dropout", "input_dropout"):
-            _need(0 <= getattr(self, name) < 1, f"{name} is in [0, 1)", getattr(self, name))
-
-    @property
-    def seen_dim(self) -> int:
-        """Numbers that are known of a frame before any motion."""
-        return self.space_dim or self.input_dim
-
-    def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every stored tensor."""
-        dim = self.dim
-        weights = {
-            "project": (dim, self.seen_dim * (2 if self.motion_s else 1)),
-            "score.3": (1, dim),
-        }
-        norms = ["score.0"]
-        shapes: dict[str, tuple[int, ...]] = {}
-        if self.space_dim:
-            weights["space"] = (self.space_dim, self.input_dim)
-        for layer in range(self.layers):
-            name = f"time.layers.{layer}"
-            if self.time_encoder == "transformer":
-                norms += [f"{name}.attention_norm", f"{name}.mlp.0"]
-                weights |= {f"{name}.attention.query": (dim, dim)}
-                weights |= {f"{name}.attention.key_value": (2 * dim, dim)}
-                weights |= {f"{name}.attention.out": (dim, dim)}
-                weights |= {f"{name}.mlp.1": (2 * dim, dim), f"{name}.mlp.4": (dim, 2 * dim)}
-            elif self.time_encoder == "lstm":
-                norms.append(f"{name}.norm")
-                for way in ("", "_reverse"):
-                    shapes[f"{name}.lstm.weight_ih_l0{way}"] = (2 * dim, dim + 1)
-                    shapes[f"{name}.lstm.weight_hh_l0{way}"] = (2 * dim, dim // 2)
-                    shapes[f"{name}.lstm.bias_ih_l0{way}"] = (2 * dim,)
-                    shapes[f"{name}.lstm.bias_hh_l0{way}"] = (2 * dim,)
-        shapes |= {f"{name}.weight": (dim,) for name in norms}
-        shapes |= {f"{name}.bias": (dim,) for name in norms}
-        shapes |= {f"{name}.weight": shape for name, shape in weights.items()}
-        return shapes | {f"{name}.bias": shape[:1] for name, shape in weights.items()}
-
-
-def _need(holds: bool, rule: str, received: object) -> None:
-    if not holds:
-        raise ValueError(f"{rule}, received {received!r}")
-
-
-def periods_s(pairs: int) -> list[float]:
-    """Of the rotary positions: how long each pair of dimensions takes to turn once."""
-    ratio = LONGEST_PERIOD_S / SHORTEST_PERIOD_S
-    return [SHORTEST_PERIOD_S * ratio ** (step / max(pairs - 1, 1)) for step in range(pairs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +39,22 @@ class TriggerCalibration:
         return np.asarray(1 / (1 + np.exp(np.minimum(exponent, 60.0))), np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class EventDecision:
+    """How one event is told: what it is called, how sure one must be, and of what."""
+
+    event: str
+    start_at: float
+    stay_at: float
+    calibration: TriggerCalibration
+
+
 class TriggerDetector:
     """A detector from its checkpoint folder. Implements protocols.TriggerScorer.
 
     It reads the embeddings of `index_encoder`, whose weights must be those it was trained on. Given
-    pictures, it has them embedded first.
+    pictures, it has them embedded first. One that knows several events answers for the first; each
+    of them is a scorer of its own in `by_event`.
     """
 
     def __init__(self, folder: Path, backbone_folder: Path | None = None) -> None:
@@ -139,36 +71,50 @@ class TriggerDetector:
         self.encoder_hash = str(checkpoint.preprocessing["encoder_hash"])
         self.shape = _shape_of(checkpoint)
         self.dim = self.shape.input_dim
-        try:
-            decision = checkpoint.config["decision"]
-            self.event = str(decision["event"])
-            self.start_at, self.stay_at = float(decision["start_at"]), float(decision["stay_at"])
-            self.calibration = TriggerCalibration(**decision["calibration"])
-        except (KeyError, TypeError, ValueError):
-            raise CheckpointError(
-                f"The checkpoint {checkpoint.name} does not say how it decides: export it again."
-            ) from None
+        self.decisions = _decisions_of(checkpoint, self.shape.events)
+        first = self.decisions[0]
+        self.event, self.start_at, self.stay_at = first.event, first.start_at, first.stay_at
+        self.calibration = first.calibration
         self._backbone_folder = backbone_folder or beside(folder, self.index_encoder)
         _check_backbone(checkpoint.name, self._backbone_folder, self.encoder_hash)
         self._arrays = load_arrays(checkpoint, self.shape.tensors())
         self._backbone: BackboneEncoder | None = None
+
+    @property
+    def by_event(self) -> "tuple[OneEvent, ...]":
+        return tuple(OneEvent(self, at) for at in range(len(self.decisions)))
 
     def score(self, frames: Pixels | Floats | Embedded, times_s: Times) -> Floats:
         """Frames u8 [T, H, W, 3], an index or its embeddings [T, D], ascending times -> [T].
 
         Any length, any number of frames a second, regular or not.
         """
+        return self.score_events(frames, times_s)[:, 0]
+
+    def score_events(self, frames: Pixels | Floats | Embedded, times_s: Times) -> Floats:
+        """The same for every event: [T, events]."""
         given = self._embeddings(frames)
         if given.ndim != 2 or given.shape[1] != self.dim:
             raise ValueError(f"embeddings are [T, {self.dim}], received {given.shape}")
         if times_s.shape != (len(given),):
             raise ValueError(f"one time a row, received {times_s.shape} and {given.shape}")
-        if len(times_s) == 0:
-            return np.empty(0, np.float32)
         if (np.diff(times_s) < 0).any():
             raise ValueError("times are ascending, received times that fall")
-        seen = look(self._arrays, self.shape, np.asarray(given, np.float32))
-        return self.calibration.probability(score_logits(self._arrays, self.shape, seen, times_s))
+        if not len(given):
+            return np.zeros((0, len(self.decisions)), np.float32)
+        logits = self._logits(np.asarray(given, np.float32), times_s)
+        each = [
+            decision.calibration.probability(logits[:, at])
+            for at, decision in enumerate(self.decisions)
+        ]
+        return np.stack(each, axis=1)
+
+    def _logits(self, given: Floats, times_s: Times) -> Floats:
+        if isinstance(self.shape, PublishedShape):
+            return published_logits(self._arrays, self.shape, given)
+        return event_logits(
+            self._arrays, self.shape, look(self._arrays, self.shape, given), times_s
+        )
 
     def _embeddings(self, frames: Pixels | Floats | Embedded) -> Floats:
         if not isinstance(frames, np.ndarray):
@@ -182,13 +128,59 @@ class TriggerDetector:
         return self._backbone.encode_frames(np.asarray(frames, np.uint8))
 
 
-def _shape_of(checkpoint: Checkpoint) -> TriggerShape:
+class OneEvent:
+    """One event of a detector that knows several. Implements protocols.TriggerScorer."""
+
+    def __init__(self, detector: TriggerDetector, at: int) -> None:
+        decision = detector.decisions[at]
+        self.name = detector.name
+        self.weights_hash = detector.weights_hash
+        self.index_encoder = detector.index_encoder
+        self.event = decision.event
+        self.start_at, self.stay_at = decision.start_at, decision.stay_at
+        self._detector, self._at = detector, at
+
+    def score(self, frames: Pixels | Floats | Embedded, times_s: Times) -> Floats:
+        return self._detector.score_events(frames, times_s)[:, self._at]
+
+
+def each_event(model: TriggerScorer) -> Sequence[TriggerScorer]:
+    """A scorer for every event that the model was trained to find."""
+    return model.by_event if isinstance(model, TriggerDetector) else (model,)
+
+
+def _shape_of(checkpoint: Checkpoint) -> TriggerShape | PublishedShape:
+    described = dict(checkpoint.architecture)
+    published = described.pop("layout", None) == LAYOUT
     try:
-        return TriggerShape(**checkpoint.architecture)
+        return PublishedShape(**described) if published else TriggerShape(**described)
     except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."
         ) from error
+
+
+def _decisions_of(checkpoint: Checkpoint, events: int) -> tuple[EventDecision, ...]:
+    """One event stands in the description itself, several in a list of such."""
+    try:
+        described = checkpoint.config["decision"]
+        each: Sequence[Mapping[str, Any]] = described.get("events", [described])
+        made = tuple(
+            EventDecision(
+                str(one["event"]),
+                float(one["start_at"]),
+                float(one["stay_at"]),
+                TriggerCalibration(**one["calibration"]),
+            )
+            for one in each
+        )
+        if len(made) != events:
+            raise ValueError(f"{events} events are told apart, but {len(made)} are decided on")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise CheckpointError(
+            f"The checkpoint {checkpoint.name} does not say how it decides: export it again."
+        ) from None
+    return made
 
 
 def _check_backbone(name: str, folder: Path, wanted: str) -> None:
@@ -198,121 +190,3 @@ def _check_backbone(name: str, folder: Path, wanted: str) -> None:
             f"The checkpoint {name} was trained on a {folder.name} with the hash {wanted[:12]}, "
             f"but the one beside it has {found[:12]}: fetch both again."
         )
-
-
-def look(arrays: Arrays, shape: TriggerShape, embeddings: Floats) -> Floats:
-    """Embeddings [T, input_dim] to what the network reads of a frame, [T, seen_dim]."""
-    if not shape.space_dim:
-        return embeddings * np.float32(math.sqrt(shape.seen_dim))
-    seen = linear(arrays, "space", embeddings * np.float32(math.sqrt(shape.input_dim)))
-    lengths = np.linalg.norm(seen, axis=1, keepdims=True)
-    return np.asarray(seen / np.maximum(lengths, 1e-6) * math.sqrt(shape.seen_dim), np.float32)
-
-
-def rows_before(times_s: Times, motion_s: float) -> npt.NDArray[np.int64]:
-    """For each frame the one nearest to so long before it, but never itself; the first has itself.
-
-    The nearest, because frames of a video at 15 a second that are shown twice a second are .47 s
-    and .53 s apart in turn.
-    """
-    wanted_s = times_s - motion_s
-    after = np.searchsorted(times_s, wanted_s)
-    before = np.maximum(after - 1, 0)
-    after = np.minimum(after, len(times_s) - 1)
-    nearer = times_s[after] - wanted_s < wanted_s - times_s[before]
-    rows = np.minimum(np.where(nearer, after, before), np.arange(len(times_s)) - 1)
-    return np.asarray(np.maximum(rows, 0), np.int64)
-
-
-def score_logits(arrays: Arrays, shape: TriggerShape, seen: Floats, times_s: Times) -> Floats:
-    """What models.trigger_network.TriggerNetwork computes: [T, seen_dim] and times -> [T]."""
-    times_s = np.asarray(times_s, np.float64) - times_s[0]
-    if shape.motion_s:
-        motion = np.abs(seen - seen[rows_before(times_s, shape.motion_s)])
-        seen = np.concatenate([seen, motion], axis=1)
-    x = linear(arrays, "project", seen)
-    if shape.time_encoder == "transformer":
-        near = _Near(arrays, shape, times_s)
-        for layer in range(shape.layers):
-            name = f"time.layers.{layer}"
-            x = x + near.attention(
-                f"{name}.attention", layer_norm(arrays, f"{name}.attention_norm", x)
-            )
-            inner = linear(arrays, f"{name}.mlp.1", layer_norm(arrays, f"{name}.mlp.0", x))
-            x = x + linear(arrays, f"{name}.mlp.4", erf_gelu(inner))
-    elif shape.time_encoder == "lstm":
-        steps = time_steps(times_s)
-        for layer in range(shape.layers):
-            name = f"time.layers.{layer}"
-            given = np.concatenate([layer_norm(arrays, f"{name}.norm", x), steps], axis=1)
-            x = x + _both_ways(arrays, f"{name}.lstm", given)
-    return linear(arrays, "score.3", erf_gelu(layer_norm(arrays, "score.0", x)))[:, 0]
-
-
-def time_steps(times_s: Times) -> Floats:
-    """[T, 1]: the logarithm of the seconds since the frame before."""
-    steps_s = np.diff(times_s, prepend=times_s[:1])
-    return np.log(np.maximum(steps_s, 1e-2)).astype(np.float32)[:, None]
-
-
-class _Near:
-    """Attention among frames of one video that are near each other in time."""
-
-    def __init__(self, arrays: Arrays, shape: TriggerShape, times_s: Times) -> None:
-        self._arrays, self._heads, self._times_s = arrays, shape.heads, times_s
-        self._reach_s = shape.window_s + WINDOW_MARGIN_S
-        # Angles in double precision: hours in float32 would blur tenths of a second.
-        angles = 2 * math.pi * times_s[:, None] / periods_s(shape.dim // shape.heads // 2)
-        self._cos, self._sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
-
-    def attention(self, name: str, x: Floats) -> Floats:
-        """[T, dim]; block by block, so that memory grows with the window, not with the length."""
-        query = self._rotated(self._by_head(linear(self._arrays, f"{name}.query", x)))
-        query *= np.float32(1 / math.sqrt(query.shape[2]))
-        key, value = np.split(linear(self._arrays, f"{name}.key_value", x), 2, axis=1)
-        keys_HDT = self._rotated(self._by_head(key)).transpose(0, 2, 1)
-        values_HTD = self._by_head(value)
-        mixed = np.empty_like(query)
-        for start in range(0, len(x), QUERY_BLOCK):
-            block = slice(start, start + QUERY_BLOCK)
-            here_s = self._times_s[block]
-            edges = [here_s[0] - self._reach_s, here_s[-1] + self._reach_s]
-            low, high = np.searchsorted(self._times_s, edges).tolist()
-            shares = query[:, block] @ keys_HDT[:, :, low:high]
-            shares[:, np.abs(here_s[:, None] - self._times_s[low:high]) > self._reach_s] = -np.inf
-            shares = np.exp(shares - shares.max(axis=2, keepdims=True))
-            mixed[:, block] = shares @ values_HTD[:, low:high] / shares.sum(axis=2, keepdims=True)
-        return linear(self._arrays, f"{name}.out", mixed.transpose(1, 0, 2).reshape(len(x), -1))
-
-    def _by_head(self, x: Floats) -> Floats:
-        return x.reshape(len(x), self._heads, -1).transpose(1, 0, 2)
-
-    def _rotated(self, x: Floats) -> Floats:
-        a, b = np.split(x, 2, axis=2)
-        cos, sin = self._cos, self._sin
-        return np.concatenate([a * cos - b * sin, a * sin + b * cos], axis=2)
-
-
-def _both_ways(arrays: Arrays, name: str, x: Floats) -> Floats:
-    """A bidirectional LSTM of one layer, as torch computes it: [T, in] -> [T, 2 * hidden]."""
-    forth = _one_way(arrays, name, "l0", x)
-    back = _one_way(arrays, name, "l0_reverse", x[::-1])[::-1]
-    return np.concatenate([forth, back], axis=1)
-
-
-def _one_way(arrays: Arrays, name: str, way: str, x: Floats) -> Floats:
-    given = x @ arrays[f"{name}.weight_ih_{way}"].T
-    given = given + arrays[f"{name}.bias_ih_{way}"] + arrays[f"{name}.bias_hh_{way}"]
-    again = np.ascontiguousarray(arrays[f"{name}.weight_hh_{way}"].T)
-    hidden = np.zeros(len(again), np.float32)
-    cell = np.zeros_like(hidden)
-    states = np.empty((len(x), len(hidden)), np.float32)
-    for row, gates in enumerate(given):
-        into, forget, new, out = np.split(gates + hidden @ again, 4)
-        cell = _sigmoid(forget) * cell + _sigmoid(into) * np.tanh(new)
-        hidden = states[row] = _sigmoid(out) * np.tanh(cell)
-    return states
-
-
-def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), np.float32)

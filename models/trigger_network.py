@@ -1,4 +1,4 @@
-"""The trigger detector's network as it is trained. Where it is used, models.trigger_detector
+"""The trigger detector's network as it is trained. Where it is used, models.trigger_layers
 computes the same in numpy.
 
 Frames go through a projection into an encoder that knows their times, and only what comes out of
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.trigger_detector import WINDOW_MARGIN_S, TriggerShape, periods_s
+from models.trigger_layers import WINDOW_MARGIN_S, TriggerShape, periods_s
 
 
 class NearAttention(nn.Module):
@@ -118,6 +118,8 @@ class TimeEncoder(nn.Module):
 class TriggerNetwork(nn.Module):
     """What is seen of frames [B, T, seen_dim], times [B, T] and which rows are frames -> logits.
 
+    [B, T] of a single event, [B, T, events] of several.
+
     `space` is somebody else's projection of the backbone's embeddings and is not trained; `look`
     applies it, once for all of training.
     """
@@ -128,10 +130,17 @@ class TriggerNetwork(nn.Module):
         if shape.space_dim:
             self.space = nn.Linear(shape.input_dim, shape.space_dim).requires_grad_(False)
         self.input_drop = nn.Dropout(shape.input_dropout)
-        self.project = nn.Linear(shape.seen_dim * (2 if shape.motion_s else 1), shape.dim)
+        if shape.detector_dim:
+            self.detect = nn.Sequential(
+                nn.Linear(shape.frame_dim, shape.detector_dim), nn.GELU(), nn.Dropout(shape.dropout)
+            )
+        self.project = nn.Linear(shape.detector_dim or shape.frame_dim, shape.dim)
         self.time = TimeEncoder(shape)
         self.score = nn.Sequential(
-            nn.LayerNorm(shape.dim), nn.GELU(), nn.Dropout(shape.dropout), nn.Linear(shape.dim, 1)
+            nn.LayerNorm(shape.dim),
+            nn.GELU(),
+            nn.Dropout(shape.dropout),
+            nn.Linear(shape.dim, shape.events),
         )
 
     def look(self, embeddings: Tensor) -> Tensor:
@@ -150,12 +159,15 @@ class TriggerNetwork(nn.Module):
             rows = rows_before(times_s, valid, self.shape.motion_s)
             motion = (kept - kept.gather(1, rows[:, :, None].expand_as(kept))).abs()
             kept = torch.cat([kept, motion], dim=2)
+        if self.shape.detector_dim:
+            kept = self.detect(kept)
         x = self.time(self.project(kept), times_s, valid)
-        return cast(Tensor, self.score(x)).squeeze(2)
+        logits = cast(Tensor, self.score(x))
+        return logits.squeeze(2) if self.shape.events == 1 else logits
 
 
 def rows_before(times_s: Tensor, valid: Tensor, motion_s: float) -> Tensor:
-    """As models.trigger_detector.rows_before, for several sequences with padding: [B, T]."""
+    """As models.trigger_layers.rows_before, for several sequences with padding: [B, T]."""
     count = times_s.shape[1]
     wanted_s = times_s - motion_s
     padded_s = times_s.masked_fill(~valid, torch.inf)

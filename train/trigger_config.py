@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.trigger_detector import TriggerShape
+from models.trigger_layers import TriggerShape
 from train import fitting
 from train.data.trigger_batches import Draws
 from train.data.trigger_folds import FOLDS

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from models.checkpoint import read_checkpoint, stored_arrays
 from models.numpy_layers import Arrays
-from models.trigger_detector import look
+from models.trigger_layers import look
 from models.trigger_network import TriggerNetwork
 from models.types import Floats, Times
 from train import fitting

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from models.checkpoint import Checkpoint, write_checkpoint
-from models.trigger_detector import KIND, score_logits
+from models.trigger_detector import KIND
+from models.trigger_layers import TriggerShape, score_logits
 from models.trigger_network import TriggerNetwork
 from train import shipping
 from train.data.trigger_folds import Recording, shown_at
@@ -69,7 +70,7 @@ def export_detector(
     origin = dataclasses.asdict(source.origin)
     if report["origin"] != origin:
         raise ValueError(f"{report_path} has figures of {report['origin']}, not of {origin}")
-    if report["config"]["model"] != dataclasses.asdict(config.model):
+    if TriggerShape(**report["config"]["model"]) != config.model:
         raise ValueError(f"{report_path} has figures of another network than the config's")
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     network = TriggerNetwork(config.model).eval()

@@ -64,7 +64,7 @@ SEEN = (
     "distillation."
 )
 SOURCES = (
-    "models/trigger_detector.py",
+    "models/trigger_layers.py",
     "models/trigger_network.py",
     "train/data/fight_places.py",
     "train/data/trigger_batches.py",

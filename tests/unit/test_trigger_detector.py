@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.trigger_detector import (
+from models.trigger_detector import TriggerCalibration
+from models.trigger_layers import (
     QUERY_BLOCK,
     TIME_ENCODERS,
-    TriggerCalibration,
     TriggerShape,
     look,
     rows_before,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from models.certainty import MEASURED, Certainty
 from models.types import Shot, VideoInfo
 
 SCHEMA_VERSION = "1.0"
@@ -153,12 +154,18 @@ class Moment:
     start_s: float
     end_s: float
     score: float  # that the frame alone matches
-    probability: float  # that it matches although it is the best of so many
+    # That it matches although it is the best of so many; None where the model only compares.
+    probability: float | None
     thumbnail: bytes = field(default=b"", repr=False)  # JPEG, not part of the JSON
 
     @property
     def span(self) -> Shot:
         return Shot(self.start_s, self.end_s)
+
+    @property
+    def rating(self) -> float:
+        """What moments of one answer are ordered by, in [0, 1]."""
+        return self.score if self.probability is None else self.probability
 
     def to_json(self) -> dict[str, Any]:
         names = ("time_s", "start_s", "end_s", "score", "probability")
@@ -176,9 +183,11 @@ class SearchResult:
     moments: tuple[Moment, ...]  # the best first
     below: tuple[Moment, ...]  # those that come next, best first
     curve: tuple[ScoredFrame, ...]
-    confident: bool  # whether the best moment is more likely to match than not
+    # Whether the best moment is more likely to match than not; None where the model only compares.
+    confident: bool | None
     timing: Performance
     top: int = 12  # moments asked for
+    certainty: Certainty = MEASURED  # what the probabilities are worth
 
     @property
     def best(self) -> tuple[Moment, ...]:
@@ -192,6 +201,7 @@ class SearchResult:
             "model": self.model.to_json(),
             "query": self.query,
             "sampling": self.sampling.to_json(),
+            "certainty": self.certainty,
             "confident": self.confident,
             "moments": [moment.to_json() for moment in self.best],
             "curve": [{"time_s": plain(f.time_s), "score": plain(f.score)} for f in self.curve],

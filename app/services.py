@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -204,22 +205,47 @@ class Services:
 
         Raises:
             RequestError: the model does not search.
+            ModelUnavailableError, CheckpointError: it cannot be had.
         """
-        from app.pipelines.search import search
+        from app.pipelines.search import SearchStep, search
 
-        if request.encoder not in registry.names("frame_text_encoder"):
-            known = ", ".join(registry.names("frame_text_encoder"))
+        searchers = self.searchers
+        if request.encoder not in searchers:
+            known = ", ".join(searchers)
             raise RequestError(f"{request.encoder!r} does not search; choose one of {known}.")
-        model = registry.load(request.encoder)
-        encoder = registry.load(model.index_encoder)
-        quality = _quality(request.encoder)
-        steps = search(
-            video, request, model, encoder, self.indexes, meter, self.searchables, quality
-        )
-        return self.library.remembered(steps, video, encoder.name, request.fps)
+        meter = meter or Meter()
+
+        def steps() -> "Iterator[SearchStep]":
+            loaded: list[Any] = []
+            with closing(
+                run_reporting(lambda report, _: _pair(request.encoder, report))
+            ) as loading:
+                for step in loading:
+                    if isinstance(step, Done):
+                        loaded = step.value
+                    else:
+                        yield SearchStep(step, meter.reading(), video.start_s)
+            model, encoder = loaded
+            quality = _quality(request.encoder)
+            found = search(
+                video, request, model, encoder, self.indexes, meter, self.searchables, quality
+            )
+            yield from self.library.remembered(found, video, encoder.name, request.fps)
+
+        return steps()
+
+    @property
+    def searchers(self) -> tuple[str, ...]:
+        """Models that find moments by words; none is loaded."""
+        return registry.names("frame_text_encoder")
 
     def is_indexed(self, video: VideoInfo, request: SearchRequest) -> bool:
-        """Whether a search is answered at once, because the video was read before."""
+        """Whether a search is answered at once, because the video was read before.
+
+        Models that do not ship with the program take long to load, so they are not loaded for this.
+        """
+        if request.encoder != DEFAULT_SEARCHER and not registry.is_loaded(request.encoder):
+            return False
         encoder = registry.load(registry.load(request.encoder).index_encoder)
         key = IndexKey(video.content_hash, encoder.name, encoder.weights_hash, request.fps)
         return self.indexes.load(key) is not None
@@ -235,6 +261,17 @@ class Services:
     def models(self) -> tuple[ModelFacts, ...]:
         """What is known of every model; none is loaded."""
         return all_model_facts()
+
+
+def _pair(name: str, report: Report) -> list[Any]:
+    """A model that searches, and the encoder whose index it reads, which may be itself."""
+
+    def hear(words: str, share: float | None) -> None:
+        report(Progress(words, share))
+
+    report(Progress("Loading the model"))
+    model = registry.load(name, hear)
+    return [model, registry.load(model.index_encoder, hear)]
 
 
 def _reader(name: str) -> Any:

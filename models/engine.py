@@ -93,30 +93,17 @@ def batches(count: int) -> Iterator[slice]:
         start += size
 
 
-class GraphEngine:
-    """OpenVINO on the CPU."""
+class CompiledEngine:
+    """OpenVINO on the CPU, compiled anew where other programs leave more or fewer threads."""
 
     name = "openvino"
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Raises CheckpointError where the graph is none, or not one of these weights."""
-        assert checkpoint.graph is not None
-        self._graph = checkpoint.graph
-        self._blob = blob_of(stored_arrays(checkpoint), self._graph.constants)
-        if len(self._blob) != self._graph.constants_at + len(self._graph.constants):
-            raise CheckpointError(
-                f"The graph of the checkpoint {checkpoint.name} was made for other weights than "
-                "those beside it: fetch both again."
-            )
+    def __init__(self, compiled_for: Callable[[int], Any]) -> None:
+        """`compiled_for` gives an openvino.CompiledModel for so many threads."""
+        self._compiled_for = compiled_for
         self._lock = threading.Lock()
         self._pool = PoolSize()
-        try:
-            self._compile()
-        except RuntimeError as error:  # of which OpenVINO's own is a child
-            raise CheckpointError(
-                f"The graph of the checkpoint {checkpoint.name} cannot be run by this version of "
-                f"OpenVINO: export it again, or set {ENGINE_VARIABLE} to torch."
-            ) from error
+        self._compile()
         self.output_dim = int(self._compiled.output(0).partial_shape[-1].get_length())
 
     def run(self, rows: npt.NDArray[Any]) -> Floats:
@@ -132,9 +119,29 @@ class GraphEngine:
 
     def _compile(self) -> None:
         self._threads = self._pool.threads
-        self._compiled = compile_graph(
-            self._graph, self._blob, self._graph.precision, self._threads
-        )
+        self._compiled = self._compiled_for(self._threads)
+
+
+class GraphEngine(CompiledEngine):
+    """A graph with the weights of its checkpoint."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Raises CheckpointError where the graph is none, or not one of these weights."""
+        assert checkpoint.graph is not None
+        graph = checkpoint.graph
+        blob = blob_of(stored_arrays(checkpoint), graph.constants)
+        if len(blob) != graph.constants_at + len(graph.constants):
+            raise CheckpointError(
+                f"The graph of the checkpoint {checkpoint.name} was made for other weights than "
+                "those beside it: fetch both again."
+            )
+        try:
+            super().__init__(lambda threads: compile_graph(graph, blob, graph.precision, threads))
+        except RuntimeError as error:  # of which OpenVINO's own is a child
+            raise CheckpointError(
+                f"The graph of the checkpoint {checkpoint.name} cannot be run by this version of "
+                f"OpenVINO: export it again, or set {ENGINE_VARIABLE} to torch."
+            ) from error
 
 
 class TorchEngine:
@@ -167,9 +174,14 @@ class TorchEngine:
 def compile_graph(graph: Graph, blob: Blob, precision: str, threads: int) -> Any:
     """An openvino.CompiledModel; where the CPU has no bf16, float32 is used instead of it."""
     openvino = import_openvino()
-    core = openvino.Core()
+    model = openvino.Core().read_model(graph.xml, openvino.Tensor(blob))
+    return compile_model(model, precision, threads)
+
+
+def compile_model(model: Any, precision: str, threads: int) -> Any:
+    """As compile_graph, of an openvino.Model."""
+    core = import_openvino().Core()
     able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    model = core.read_model(graph.xml, openvino.Tensor(blob))
     return core.compile_model(
         model,
         "CPU",

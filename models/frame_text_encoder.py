@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from models.certainty import MEASURED, Certainty
 from models.checkpoint import Checkpoint, beside, load_arrays, read_checkpoint
 from models.errors import CheckpointError
 from models.numpy_layers import Arrays, layer_norm, linear
@@ -103,6 +104,9 @@ class Calibration:
 
 class FrameTextEncoder:
     """From its checkpoint folder. Implements protocols.FrameEncoder and FrameTextEncoder."""
+
+    certainty: Certainty = MEASURED
+    picture_certainty: Certainty = MEASURED
 
     def __init__(self, folder: Path, backbone_folder: Path | None = None) -> None:
         """The backbone is the folder beside this one that the description names, unless given.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from models.certainty import Certainty
 from models.types import (
     ActionWindows,
     Detections,
@@ -37,13 +38,17 @@ class FrameTextEncoder(Protocol):
     """Frames and texts to one space, read from the index of another encoder.
 
     `index_encoder` is the registry key of the encoder whose embeddings `project` takes: a video is
-    looked at once, and every model that reads the same index answers without decoding.
+    looked at once, and every model that reads the same index answers without decoding. It may be
+    the model itself. `certainty` and `picture_certainty` say what the two probabilities are worth;
+    where that is "compared" there are none, and asking for them is a ValueError.
     """
 
     name: str
     weights_hash: str | None
     dim: int
     index_encoder: str
+    certainty: Certainty
+    picture_certainty: Certainty
 
     def project(self, features: Floats) -> Floats:
         """The index's embeddings [T, D'] -> float32 [T, D], each row of length one."""

@@ -124,5 +124,5 @@ def in_words(result: LibraryResult) -> str:
 
 
 def _shown(video: LibraryVideo) -> str:
-    times = ", ".join(f"{clock(m.time_s)} ({m.probability:.0%})" for m in video.moments)
+    times = ", ".join(f"{clock(m.time_s)} ({m.rating:.0%})" for m in video.moments)
     return f"{video.name} at {times}"

@@ -68,7 +68,13 @@ def _cut_best(result: SearchResult, target: Path, services: Services) -> None:
 
 def in_words(result: SearchResult) -> str:
     shown = (result.moments or result.below)[:SHOWN_MOMENTS]
-    times = ", ".join(f"{clock(m.time_s)} ({m.probability:.0%})" for m in shown)
+    if result.confident is None:
+        times = ", ".join(clock(m.time_s) for m in shown)
+        return (
+            f"The closest to “{result.query}”, best first: {times}. {result.model.name} compares "
+            "moments and does not say how likely a match is"
+        )
+    times = ", ".join(f"{clock(m.time_s)} ({m.rating:.0%})" for m in shown)
     if not result.confident:
         return f"Nothing here matches “{result.query}” with confidence. The closest: {times}"
     count = len(result.moments)

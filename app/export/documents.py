@@ -85,11 +85,17 @@ def _moment_rows(result: SearchResult) -> Iterator[list[str | int]]:
             f"{moment.start_s:.3f}",
             f"{moment.end_s:.3f}",
             f"{moment.score:.4f}",
-            f"{moment.probability:.4f}",
-            "yes" if number <= len(result.moments) else "no",
+            "" if moment.probability is None else f"{moment.probability:.4f}",
+            _confident(result, number),
             query,
             name,
         ]
+
+
+def _confident(result: SearchResult, number: int) -> str:
+    if result.confident is None:
+        return "not known"
+    return "yes" if number <= len(result.moments) else "no"
 
 
 def no_formula(text: str) -> str:
@@ -119,9 +125,14 @@ def _shot_cues(result: SummaryResult) -> Iterator[tuple[float, float, str]]:
 def _found_cues(result: SearchResult) -> Iterator[tuple[float, float, str]]:
     """In order of time; where nothing matches with confidence the closest, which say so."""
     unsure = "" if result.moments else "no confident match: "
+    query = printable(result.query)
+    places = {id(moment): place for place, moment in enumerate(result.best, start=1)}
     for moment in sorted(result.moments or result.below, key=lambda m: m.start_s):
-        chance = f"({round(100 * moment.probability)} %)"
-        yield moment.start_s, moment.end_s, f"{unsure}{printable(result.query)} {chance}"
+        if moment.probability is None:
+            text = f"likeness to {query}, no. {places[id(moment)]}"
+        else:
+            text = f"{unsure}{query} ({round(100 * moment.probability)} %)"
+        yield moment.start_s, moment.end_s, text
 
 
 def vtt_time(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """Which moments of a video match a query, and whether any of them does with confidence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.pipelines.requests import SearchRequest
 from app.pipelines.searchable import Searchable, Searchables, make_searchable
 from app.progress import Progress
 from app.results import ModelUsed, Moment, Performance, Sampling, ScoredFrame, SearchResult
+from models.certainty import COMPARED, MEASURED, Certainty
 from models.errors import RequestError
 from models.moments import Stretch, find_stretches
 from models.protocols import FrameEncoder, FrameTextEncoder
@@ -44,13 +45,32 @@ class Asked:
     # Of cosines and how many distinct ones were searched.
     probability: Callable[[Floats, int], Floats]
     unwanted_probability: Callable[[Floats, int], Floats]
+    certainty: Certainty = MEASURED
 
     def match(self, vectors: Floats, searched: int = 1) -> Floats:
-        """[T] probabilities. What is to be left out counts where it rather shows than not."""
+        """[T] probabilities. What is to be left out counts where it rather shows than not.
+
+        Of a model that only compares, all frames of the video must be given: see `_compared`.
+        """
+        if self.certainty == COMPARED:
+            return self._compared(vectors)
         found = self.probability(vectors @ self.wanted, searched)
         if len(self.unwanted):
             shown = self.unwanted_probability(vectors @ self.unwanted.T, 1)
             found = found * np.clip(2.0 * (1.0 - shown), 0.0, 1.0).prod(axis=1)
+        return np.asarray(found, np.float32)
+
+    def _compared(self, vectors: Floats) -> Floats:
+        """1 for the closest frame, 0 for those no closer than most; no probability.
+
+        What is to be left out takes the frames that are closer to it than to what is wanted.
+        """
+        cosines = vectors @ self.wanted
+        usual, best = float(np.median(cosines)), float(cosines.max())
+        apart = best - usual
+        found = np.ones_like(cosines) if apart < EDGE else np.clip((cosines - usual) / apart, 0, 1)
+        if len(self.unwanted):
+            found = found * (vectors @ self.unwanted.T < cosines[:, None]).all(axis=1)
         return np.asarray(found, np.float32)
 
 
@@ -106,12 +126,14 @@ def asked_in_words(text: str, model: FrameTextEncoder) -> Asked:
         raise RequestError("The search reads English words; describe what to find with them.")
     unwanted = [words for words in query.unwanted if model.reads(words)]
     vectors = model.encode_texts([query.wanted, *unwanted])
-    return Asked(vectors[0], vectors[1:], model.probability, model.probability)
+    return Asked(vectors[0], vectors[1:], model.probability, model.probability, model.certainty)
 
 
 def _asked_by_picture(picture: Floats, model: FrameTextEncoder) -> Asked:
     none = np.empty((0, len(picture)), np.float32)
-    return Asked(picture, none, model.picture_probability, model.probability)
+    return Asked(
+        picture, none, model.picture_probability, model.probability, model.picture_certainty
+    )
 
 
 def _asked_at(at_s: float, frames: Searchable, model: FrameTextEncoder) -> Asked:
@@ -138,29 +160,45 @@ def _result_of(
         request.top + BELOW_AT_MOST,
     )
     best = [stretch.best for stretch in stretches]
-    chances = asked.match(frames.vectors[best], frames.distinct)
+    chances: list[float | None] = [None] * len(best)
+    if asked.certainty != COMPARED:
+        chances = [float(p) for p in asked.match(frames.vectors[best], frames.distinct)]
     found = [
-        _moment(video, frames, stretch, float(scores[stretch.best]), float(chance), request.fps)
+        _moment(video, frames, stretch, float(scores[stretch.best]), chance, request.fps)
         for stretch, chance in zip(stretches, chances, strict=True)
     ]
-    found.sort(key=lambda moment: -moment.probability)
-    cut = min(sum(moment.probability >= CONFIDENT for moment in found), request.top)
+    found.sort(key=lambda moment: -moment.rating)
+    cut = _cut(found, request.top, asked.certainty)
+    below = found[cut : max(cut + BELOW_AT_MOST, request.top)]
     return SearchResult(
         video=video,
         model=model,
         query=request.title,
         sampling=Sampling(request.fps, len(frames), step.depth),
         moments=tuple(found[:cut]),
-        below=tuple(found[cut : max(cut + BELOW_AT_MOST, request.top)]),
+        below=() if asked.certainty == COMPARED else tuple(below),
         curve=tuple(map(ScoredFrame, frames.times_s.tolist(), scores.tolist())),
-        confident=cut > 0,
+        confident=None if asked.certainty == COMPARED else cut > 0,
         timing=meter.reading(),
         top=request.top,
+        certainty=asked.certainty,
     )
 
 
+def _cut(found: Sequence[Moment], top: int, certainty: Certainty) -> int:
+    """How many are shown as matches: the confident ones; all asked for where nobody can say."""
+    if certainty == COMPARED:
+        return min(sum(moment.score > 0 for moment in found), top)
+    return min(sum(moment.rating >= CONFIDENT for moment in found), top)
+
+
 def _moment(
-    video: VideoInfo, frames: Searchable, stretch: Stretch, score: float, chance: float, fps: float
+    video: VideoInfo,
+    frames: Searchable,
+    stretch: Stretch,
+    score: float,
+    chance: float | None,
+    fps: float,
 ) -> Moment:
     """It lasts until the next frame would be seen, and never less than one step of sampling."""
     times = frames.times_s

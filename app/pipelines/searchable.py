@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.index import FrameIndex, IndexKey
+from models.certainty import MEASURED
 from models.moments import count_distinct
 from models.protocols import FrameTextEncoder
 from models.types import Floats, Times
@@ -20,6 +21,7 @@ from models.types import Floats, Times
 KEPT_VIDEOS = 12
 KEPT_FRAMES = 100_000
 ROWS_AT_ONCE = 4096
+COMPARED_FRAMES = 500
 LIKENESS_STEPS = np.linspace(-1.0, 1.0, 2001, dtype=np.float32)
 
 
@@ -38,18 +40,33 @@ class Searchable:
 
 
 def make_searchable(index: FrameIndex, model: FrameTextEncoder) -> Searchable:
+    measured = model.picture_certainty == MEASURED
     parts = range(0, len(index), ROWS_AT_ONCE)
     vectors = np.concatenate(
         [model.project(index.embeddings[at : at + ROWS_AT_ONCE].astype(np.float32)) for at in parts]
     )
-    distinct = count_distinct(vectors, even_likeness(model))
+    one_scene = even_likeness(model) if measured else usual_likeness(vectors)
+    distinct = count_distinct(vectors, one_scene)
     return Searchable(
         times_s=index.times_s,
         vectors=vectors,
         thumbnails=index.thumbnails,
         distinct=distinct,
-        likeness=even_likeness(model, distinct),
+        likeness=even_likeness(model, distinct) if measured else one_scene,
     )
+
+
+def usual_likeness(vectors: Floats) -> float:
+    """Halfway between frames that follow each other and frames that do not, in this video.
+
+    For models of which nobody measured how alike two pictures of one scene are to them.
+    """
+    if len(vectors) < 3:
+        return 1.0
+    some = vectors[:: -(-len(vectors) // COMPARED_FRAMES)]
+    near = float(np.median((vectors[1:] * vectors[:-1]).sum(axis=1)))
+    far = float(np.median((some @ some.T)[np.triu_indices(len(some), 1)]))
+    return (near + far) / 2
 
 
 def even_likeness(model: FrameTextEncoder, searched: int = 1) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.pipelines.query import LONGEST_QUERY, tidy
-from app.pipelines.requests import SearchRequest
+from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest
 from app.results import SearchResult
 from app.services import OpenedVideo
 from app.timeline.results import clock
@@ -69,11 +69,12 @@ def read_ask(sent: object) -> Ask:
 
 def name_of(request: SearchRequest) -> str:
     """What the query is called on its track, its chip and in sentences about pictures."""
+    by = "" if request.encoder == DEFAULT_SEARCHER else f" · {request.encoder}"
     if request.picture is not None:
-        return "your picture"
+        return f"your picture{by}"
     if request.at_s is not None:
-        return f"like {clock(request.at_s)}"
-    return f"“{tidy(request.query)}”"
+        return f"like {clock(request.at_s)}{by}"
+    return f"“{tidy(request.query)}”{by}"
 
 
 def colour_for(name: str, kept: Sequence[Found]) -> str:
@@ -85,9 +86,14 @@ def colour_for(name: str, kept: Sequence[Found]) -> str:
 
 
 def request_of(
-    ask: Ask, video: OpenedVideo, top: float, fps: float, pixels: Pixels | None
+    ask: Ask,
+    video: OpenedVideo,
+    top: float,
+    fps: float,
+    pixels: Pixels | None,
+    encoder: str = DEFAULT_SEARCHER,
 ) -> SearchRequest:
-    common: dict[str, Any] = {"top": int(top), "fps": fps}
+    common: dict[str, Any] = {"top": int(top), "fps": fps, "encoder": encoder}
     if ask.kind == BY_MOMENT:
         info = video.info
         at_s = info.start_s if ask.time_s is None else ask.time_s
@@ -124,6 +130,8 @@ def command_line(video: OpenedVideo, request: SearchRequest) -> str:
     name, query = video.source_url or video.info.name, tidy(request.query)
     words = ["python", "-m", "app.cli", "search"]
     options = ["--top", str(request.top), "--fps", f"{request.fps:g}", "--json", "search.json"]
+    if request.encoder != DEFAULT_SEARCHER:
+        options += ["--encoder", request.encoder]
     if request.picture is not None:
         words += [name, "--image", "picture.jpg", *options]
     elif request.at_s is not None:

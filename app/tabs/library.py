@@ -230,8 +230,8 @@ def _card(moment: Moment) -> dict[str, Any]:
     return {
         "t": moment.time_s,
         "when": f"{clock(moment.start_s)} – {clock(moment.end_s)}",
-        "note": percent(moment.probability),
-        "label": f"{percent(moment.probability)} sure, until {clock(moment.end_s)}",
+        "note": percent(moment.rating),
+        "label": f"{percent(moment.rating)} sure, until {clock(moment.end_s)}",
         "picture": picture(moment.thumbnail),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.pipelines.requests import DEFAULT_SEARCHER
 from app.services import OpenedVideo, Services
 from app.sources.picture import read_picture
 from app.tabs.asking import KEPT, Ask, Found, command_line, found_by, keep, read_ask, request_of
@@ -122,6 +123,11 @@ class SearchTab:
             )  # fmt: skip
             gr.Button("More like the frame shown", elem_id="like-shown", scale=2, min_width=180)
         with gr.Accordion("Options", open=False, elem_classes="fs-fold"), gr.Row():
+            self._encoder = gr.Dropdown(
+                list(self._services.searchers), value=DEFAULT_SEARCHER, label="Model",
+                elem_id="search-encoder", min_width=180,
+                info="Larger ones are fetched when first used, and read the video once more.",
+            )  # fmt: skip
             self._top = gr.Slider(1, 50, value=12, step=1, label="Moments, at most")
             self._fps = gr.Slider(
                 0.5, 10, value=self._services.settings.sample_fps, step=0.5,
@@ -130,7 +136,10 @@ class SearchTab:
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         """Listens to the tab; returns the events that Cancel ends."""
-        asked = [self._video, self._asker, self._top, self._fps, self._kept, self._picture]
+        asked = [
+            self._video, self._asker, self._top, self._fps, self._kept, self._picture,
+            self._encoder,
+        ]  # fmt: skip
         # Never behind long work; what was asked meanwhile is asked when the answer is there.
         quick = {**QUIET, "concurrency_limit": 8, "concurrency_id": "quick"}
         shown = [*self.cleared, self._query]
@@ -158,7 +167,7 @@ class SearchTab:
             fn=None, outputs=self._query, js="() => window.framescry.asked('q')",
             api_visibility="private",
         )  # fmt: skip
-        for option in (self._top, self._fps):
+        for option in (self._top, self._fps, self._encoder):
             option.change(**in_browser("emit('options')"))
         saving = self._files.connect([self._cards, self._below], limits)
         return [asking, working, *saving]
@@ -173,6 +182,7 @@ class SearchTab:
         fps: float,
         kept: tuple[Found, ...],
         pixels: Pixels | None,
+        encoder: str,
     ) -> Iterator[Updates]:
         """Answers from the index; where there is none, says that the video has to be read."""
         ask = read_ask(sent)
@@ -188,7 +198,7 @@ class SearchTab:
             elif video is None:
                 raise RequestError(NO_VIDEO)
             else:
-                request = request_of(ask, video, top, fps, pixels)
+                request = request_of(ask, video, top, fps, pixels, encoder)
                 if not self._services.is_indexed(video.info, request):
                     yield {self._answer: to_be_read(ask), self._note: None}
                     return
@@ -213,12 +223,13 @@ class SearchTab:
         fps: float,
         kept: tuple[Found, ...],
         pixels: Pixels | None,
+        encoder: str,
     ) -> Iterator[Updates]:
         """Reads the video, and shows what matches as it comes."""
         if video is None:
             raise RequestError(NO_VIDEO)
         ask = read_ask(sent)
-        request = request_of(ask, video, top, fps, pixels)
+        request = request_of(ask, video, top, fps, pixels, encoder)
         yield {self._note: None}
         shown_at = 0.0
         answer: Found | None = None

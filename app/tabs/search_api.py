@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.pipelines.requests import SearchRequest
+from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest
 from app.services import Services
 from app.tabs.api import answered, on_failure, opening
 from app.tabs.failures import said_plainly
@@ -21,6 +21,7 @@ def offer_search(services: Services, limits: dict[str, Any]) -> None:
         top: float = 12,
         fps: float = 2.0,
         link: str = "",
+        encoder: str = DEFAULT_SEARCHER,
     ) -> Iterator[dict[str, Any]]:
         """Finds the moments of a video that match words, or that look like one of its moments.
 
@@ -36,8 +37,11 @@ def offer_search(services: Services, limits: dict[str, Any]) -> None:
             top: How many moments to return at most, 1 to 500.
             fps: How many frames of each second are looked at.
             link: The address of a video to fetch instead of a file, for instance on YouTube.
+            encoder: The model that searches; the default one is quick and ships with the program.
         """
-        request = SearchRequest(query=query or "", at_s=at_s, top=int(top), fps=fps)
+        request = SearchRequest(
+            query=query or "", at_s=at_s, top=int(top), fps=fps, encoder=encoder
+        )
         yield from answered(
             opening(services, video, link),
             lambda opened: services.search(opened.info, request, opened.meter()),
@@ -49,10 +53,11 @@ def offer_search(services: Services, limits: dict[str, Any]) -> None:
     top = gr.Number(12, label="top", precision=0, visible=False)
     fps = gr.Number(services.settings.sample_fps, label="fps", visible=False)
     link = gr.Textbox("", label="link", visible=False)
+    encoder = gr.Textbox(DEFAULT_SEARCHER, label="encoder", visible=False)
     found = gr.JSON(label="found", visible=False)
     gr.Button(visible=False).click(
         said_plainly(search, on_failure),
-        [file, query, at_s, top, fps, link],
+        [file, query, at_s, top, fps, link, encoder],
         found,
         api_name="search",
         **limits,

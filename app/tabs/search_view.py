@@ -8,6 +8,7 @@ from app.sources.picture import shown
 from app.tabs.asking import Ask, Found
 from app.timeline.results import clock, moment_cards, picture
 from app.timeline.stage import layer
+from models.certainty import COMPARED, OWN
 
 LIVE, KEPT_ASIDE = "search", "search-kept"  # two layers: work that goes on draws only its own
 PRESS_ENTER = "Press Enter: the video is read once, and from then on answers come while you type."
@@ -59,10 +60,25 @@ def sentence(found: Found, *, complete: bool = True) -> str:
         one, more, what = "matches", "match", f"'{tidy(request.query)}'"
     so_far = "" if complete else " so far"
     count = len(result.moments)
+    if result.certainty == COMPARED:
+        return _compared(found, what, so_far)
+    if count and result.certainty == OWN:
+        by = f" by {result.model.name}'s own account, which was not measured here"
+        return f"{_counted(count)} {more if count > 1 else one} {what}{by}{so_far}."
     if count:
         return f"{_counted(count)} {more if count > 1 else one} {what}{so_far}."
     closest = " The closest are below." if result.below else ""
     return f"Nothing here {one} {what} with confidence{so_far}.{closest}"
+
+
+def _compared(found: Found, what: str, so_far: str) -> str:
+    """Of a model that says which moments are closer, and not whether any of them is right."""
+    result = found.result
+    if not result.moments:
+        return f"No moment here is closer to {what.removeprefix('like ')} than the others{so_far}."
+    closest = "The closest" if len(result.moments) == 1 else f"The {len(result.moments)} closest"
+    nearness = f"{closest} to {what.removeprefix('like ')}{so_far}, best first."
+    return f"{nearness} {result.model.name} compares moments; how likely a match is, it cannot say."
 
 
 def _counted(moments: int) -> str:

@@ -60,14 +60,22 @@ def moment_cards(
                 "to": moment.end_s,
                 "span": span_key(moment.span),
                 "when": f"{clock(moment.start_s)} – {clock(moment.end_s)}",
-                "note": percent(moment.probability),
-                "label": f"{percent(moment.probability)} sure, until {clock(moment.end_s)}",
+                **sureness(moment, place),
                 "picture": picture(moment.thumbnail),
                 "colour": colour,
             }
-            for moment in moments
+            for place, moment in enumerate(moments, start=1)
         ],
     }
+
+
+def sureness(moment: Moment, place: int) -> dict[str, str]:
+    """How sure it is; of a model that only compares, which place it has among the others."""
+    until = f"until {clock(moment.end_s)}"
+    if moment.probability is None:
+        return {"note": f"no. {place}", "label": f"number {place} in likeness, {until}"}
+    sure = percent(moment.probability)
+    return {"note": sure, "label": f"{sure} sure, {until}"}
 
 
 def span_key(span: Shot) -> str:

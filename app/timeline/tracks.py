@@ -143,7 +143,7 @@ def pins(marks: Sequence[Keyframe | Moment], colour: str) -> list[dict[str, Any]
 
 
 def _score(mark: Keyframe | Moment) -> float:
-    return mark.probability if isinstance(mark, Moment) else mark.score
+    return mark.rating if isinstance(mark, Moment) else mark.score
 
 
 def percent(share: float) -> str:

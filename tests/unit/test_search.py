@@ -33,6 +33,7 @@ class Reader:
     weights_hash: str | None = "ab" * 32
     dim = 16
     index_encoder = "eyes"
+    certainty = picture_certainty = "measured"
 
     def __init__(self) -> None:
         self.projected = 0

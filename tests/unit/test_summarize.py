@@ -48,6 +48,7 @@ class Reader:
     weights_hash = "c" * 64
     dim = 16
     index_encoder = "backbone"
+    certainty = picture_certainty = "measured"
 
     def project(self, features: Floats) -> Floats:
         return features

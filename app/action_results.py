@@ -107,6 +107,7 @@ class ActionResult:
     windows: tuple[ActionWindow, ...]  # in order of time; they may overlap
     stretches: tuple[Stretch, ...]
     timing: Performance
+    every_s: float | None = None  # from segment to segment, where the model looks at segments
 
     @property
     def unknown(self) -> bool:
@@ -121,6 +122,7 @@ class ActionResult:
             "labels": list(self.labels),
             "zero_shot": self.zero_shot,
             "sampling": self.sampling.to_json(),
+            "every_s": plain(self.every_s),
             "top": [chance.to_json() for chance in self.top],
             "unknown": self.unknown,
             "stretches": [stretch.to_json() for stretch in self.stretches],

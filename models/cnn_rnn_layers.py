@@ -58,7 +58,7 @@ class CnnRnnShape:
                 shapes[f"lstm.bias_hh_l{layer}{way}"] = (4 * hidden,)
         weights = {"name": (self.labels, dim)}
         if self.attention:
-            weights |= {name: (self.attention_dim, dim) for name in ("query", "key")}
+            weights |= dict.fromkeys(("query", "key"), (self.attention_dim, dim))
             weights["value"] = (dim, dim)
         shapes |= {f"{name}.weight": shape for name, shape in weights.items()}
         return shapes | {f"{name}.bias": shape[:1] for name, shape in weights.items()}

@@ -74,7 +74,7 @@ class FrameFeatures(nn.Module):
         return cast(Tensor, self.frames(as_input(pixels)))
 
 
-def trunk_dim(trunk: str, options: dict[str, object] | None = None) -> int:
+def trunk_dim(trunk: str, options: dict[str, Any] | None = None) -> int:
     """How many numbers a timm model makes of a picture; no weights are fetched.
 
     Raises:

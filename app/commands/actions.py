@@ -26,6 +26,10 @@ def add_actions(commands: Any) -> argparse.ArgumentParser:
         help='look for your own instead: "pouring coffee, clapping, empty room"',
     )  # fmt: skip
     actions.add_argument("--fps", type=float, default=2.0, metavar="F")
+    actions.add_argument(
+        "--every", type=float, metavar="S",
+        help="seconds from segment to segment, for models that look at segments (side by side)",
+    )  # fmt: skip
     actions.add_argument("--csv", type=Path, metavar="F", help="a row for each stretch")
     actions.add_argument("--vtt", type=Path, metavar="F", help="a cue for each stretch")
     actions.set_defaults(command=actions_command)
@@ -34,7 +38,10 @@ def add_actions(commands: Any) -> argparse.ArgumentParser:
 
 def actions_command(options: argparse.Namespace, services: Services) -> None:
     request = RecognizeRequest(
-        checkpoint=options.checkpoint, labels=_labels(options.labels), fps=options.fps
+        checkpoint=options.checkpoint,
+        labels=_labels(options.labels),
+        fps=options.fps,
+        every_s=options.every,
     )
     video, meter = video_and_meter(options, services)
     result = last_result(services.actions.recognize(video, request, meter))

@@ -5,7 +5,7 @@ and the steps on the way carry what is known so far so that a tab can show it.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.index import FrameIndex, IndexKey, IndexStore, IndexWriter
@@ -46,6 +46,19 @@ def index_video(
         VideoOpenError: no frame of the video can be decoded.
     """
     key = IndexKey(video.content_hash, encoder.name, encoder.weights_hash, fps)
+    return kept_or_built(
+        video, key, store, meter, lambda: _build(video, encoder, key, store, meter)
+    )
+
+
+def kept_or_built(
+    video: VideoInfo,
+    key: IndexKey,
+    store: IndexStore,
+    meter: Meter,
+    build: Callable[[], Iterator[IndexStep]],
+) -> Iterator[IndexStep]:
+    """What is on disk; else what `build` makes, unless somebody else is making it just now."""
     while True:
         index = store.load(key)
         if index is not None:
@@ -55,7 +68,7 @@ def index_video(
         with store.try_building(key) as ours:
             if ours:
                 store.evict()
-                yield from _build(video, encoder, key, store, meter)
+                yield from build()
                 return
         yield IndexStep(Progress("Waiting: this video is already being read"), video.start_s)
         time.sleep(WAIT_FOR_OTHER_S)
@@ -87,7 +100,7 @@ def _first_look(
                 if batch is not None:
                     _add(batch, encoder, writer, meter)
                     known_until_s = float(batch.times_s[-1])
-                progress = Progress("First look", _share(video, known_until_s))
+                progress = Progress("First look", share_read(video, known_until_s))
                 # The first pictures at once, then whenever there is twice as much or a second went.
                 due = len(writer) >= 2 * shown_frames or time.perf_counter() - last_shown > 1.0
                 if len(writer) > shown_frames and due:
@@ -124,7 +137,7 @@ def _full_pass(
                     if time.perf_counter() - last_shown > REFINE_EVERY_S:
                         index = writer.snapshot()
                         index = index if seen is None else index.continued_by(seen)
-                progress = Progress("Reading every frame", _share(video, known_until_s))
+                progress = Progress("Reading every frame", share_read(video, known_until_s))
                 yield IndexStep(progress, known_until_s, index, "first look")
                 if index is not None:  # counted from when the consumer is done with it
                     last_shown = time.perf_counter()
@@ -144,7 +157,7 @@ def _add(batch: FrameBatch, encoder: FrameEncoder, writer: IndexWriter, meter: M
     meter.frames += len(batch)
 
 
-def _share(video: VideoInfo, until_s: float) -> float | None:
+def share_read(video: VideoInfo, until_s: float) -> float | None:
     if video.duration_s <= 0:
         return None
     return min(1.0, max(0.0, (until_s - video.start_s) / video.duration_s))

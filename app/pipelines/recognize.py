@@ -1,7 +1,7 @@
 """Which actions a video shows, and when: for each window, for stretches, and for the whole."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,10 @@ from app.index import FrameIndex, IndexStore
 from app.performance import Meter
 from app.pipelines.indexing import IndexStep, index_video
 from app.pipelines.recognizing import RecognizeRequest
+from app.pipelines.segmenting import known_from, plan_of, segment_video, windows_in
 from app.progress import Progress
 from app.results import ModelUsed, Performance, Sampling
-from models.protocols import ActionClassifier, FrameEncoder
+from models.protocols import ActionClassifier, FrameEncoder, SegmentClassifier
 from models.types import ActionWindows, Floats, Times, VideoInfo
 
 # A growing index is looked at again and again; after each time so many times as long goes to
@@ -43,6 +44,19 @@ class RecognizeStep:
     complete: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Who names the actions, and how what is read of a video becomes windows."""
+
+    used: ModelUsed
+    labels: tuple[str, ...]
+    known_from: float
+    windows: Callable[[FrameIndex], ActionWindows]
+    sampling: Callable[[FrameIndex, str], Sampling]
+    zero_shot: bool = False
+    every_s: float | None = None  # between segments, where it looks at segments
+
+
 def recognize(
     video: VideoInfo,
     request: RecognizeRequest,
@@ -57,15 +71,52 @@ def recognize(
     `quality` is what was measured of the model, in a few words.
     """
     meter = meter or Meter()
-    used = ModelUsed(model.name, model.weights_hash, quality)
+    naming = Naming(
+        used=ModelUsed(model.name, model.weights_hash, quality),
+        labels=tuple(model.labels),
+        known_from=model.known_from,
+        windows=lambda index: model.classify_windows(index, index.times_s),
+        sampling=lambda index, depth: Sampling(request.fps, len(index), depth),
+        zero_shot=bool(request.labels),
+    )
+    return _told(video, naming, index_video(video, encoder, request.fps, store, meter), meter)
+
+
+def recognize_segments(
+    video: VideoInfo,
+    request: RecognizeRequest,
+    model: SegmentClassifier,
+    store: IndexStore,
+    meter: Meter | None = None,
+    quality: str | None = None,
+) -> Iterator[RecognizeStep]:
+    """The same by a model that looks at segments of the video itself and reads no index."""
+    meter = meter or Meter()
+    plan, threshold = plan_of(model, request.every_s), known_from(model)
+    naming = Naming(
+        used=ModelUsed(model.name, model.weights_hash, quality),
+        labels=tuple(model.labels),
+        known_from=threshold,
+        windows=lambda index: windows_in(index, plan, threshold, video.end_s),
+        sampling=lambda index, depth: Sampling(
+            plan.fps, len(index) // plan.shown * plan.frames, depth
+        ),
+        every_s=plan.every_s,
+    )
+    return _told(video, naming, segment_video(video, model, plan, store, meter), meter)
+
+
+def _told(
+    video: VideoInfo, naming: Naming, steps: Iterator[IndexStep], meter: Meter
+) -> Iterator[RecognizeStep]:
     next_at = 0.0
-    for step in index_video(video, encoder, request.fps, store, meter):
+    for step in steps:
         result = None
         due = step.complete or time.perf_counter() >= next_at
         if step.index is not None and len(step.index) and due:
             started = time.perf_counter()
             with meter.selecting():
-                result = _result_of(video, request, model, used, step.index, step, meter)
+                result = _result_of(video, naming, step.index, step, meter)
             ended = time.perf_counter()
             next_at = ended + PAUSE_BY_COST * (ended - started)
         yield RecognizeStep(
@@ -74,37 +125,32 @@ def recognize(
 
 
 def _result_of(
-    video: VideoInfo,
-    request: RecognizeRequest,
-    model: ActionClassifier,
-    used: ModelUsed,
-    index: FrameIndex,
-    step: IndexStep,
-    meter: Meter,
+    video: VideoInfo, naming: Naming, index: FrameIndex, step: IndexStep, meter: Meter
 ) -> ActionResult:
-    seen = _Seen(model.classify_windows(index, index.times_s), model, index)
+    seen = _Seen(naming.windows(index), naming, index)
     return ActionResult(
         video=video,
-        model=used,
-        labels=tuple(model.labels),
-        zero_shot=bool(request.labels),
-        sampling=Sampling(request.fps, len(index), step.depth),
-        top=seen.top(range(len(seen.windows)), weigh_by_known=not request.labels),
+        model=naming.used,
+        labels=naming.labels,
+        zero_shot=naming.zero_shot,
+        sampling=naming.sampling(index, step.depth),
+        top=seen.top(range(len(seen.windows)), weigh_by_known=not naming.zero_shot),
         windows=tuple(map(seen.window, range(len(seen.windows)))),
         stretches=tuple(seen.stretches(max(video.end_s, float(index.times_s[-1])))),
         timing=meter.reading(),
+        every_s=naming.every_s,
     )
 
 
 class _Seen:
     """What a classifier says of the windows over one index."""
 
-    def __init__(self, windows: ActionWindows, model: ActionClassifier, index: FrameIndex) -> None:
+    def __init__(self, windows: ActionWindows, naming: Naming, index: FrameIndex) -> None:
         self.windows = windows
-        self._labels = model.labels
+        self._labels = naming.labels
         self._index = index
         self._best = windows.probabilities.argmax(1)
-        self._is_known = windows.known >= model.known_from
+        self._is_known = windows.known >= naming.known_from
 
     def label(self, at: int) -> str:
         return self._labels[self._best[at]] if self._is_known[at] else NONE_OF_THESE
@@ -158,8 +204,9 @@ class _Seen:
     def _stretch(self, which: range, start_s: float, end_s: float) -> Stretch:
         rows, weights = self._looked_at(which, start_s, end_s)
         counted_most = rows[int(weights.argmax())]
-        kept = np.sort(np.argsort(-weights, kind="stable")[:FRAMES_SHOWN])
         times = self._index.times_s
+        kept = np.argsort(-weights, kind="stable")[:FRAMES_SHOWN]
+        kept = kept[np.argsort(times[rows[kept]], kind="stable")]
         return Stretch(
             start_s=start_s,
             end_s=end_s,

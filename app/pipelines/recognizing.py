@@ -11,6 +11,7 @@ from models.errors import RequestError
 
 DEFAULT_CLASSIFIER = "action_classifier"
 DEFAULT_READER = "compact"  # names actions with labels that people type
+SHORTEST_S, LONGEST_S = 0.1, 600.0  # from one segment to the next
 MOST_LABELS = 40
 LONGEST_LABEL = 80
 # More than so many letters is not a list that anybody typed.
@@ -21,15 +22,25 @@ _AROUND = " \t\"'“”„«»*•·.-–"
 
 @dataclass(frozen=True, slots=True)
 class RecognizeRequest:
-    """Which checkpoint names the actions; with `labels` it is the reader of texts instead."""
+    """Which checkpoint names the actions; with `labels` it is the reader of texts instead.
+
+    `every_s` is for checkpoints that look at segments: from the start of one to that of the next;
+    None puts them side by side. The others look at `fps` frames a second.
+    """
 
     checkpoint: str = DEFAULT_CLASSIFIER
     labels: tuple[str, ...] = ()
     fps: float = 2.0
+    every_s: float | None = None
 
     def __post_init__(self) -> None:
         check_labels(self.labels)
         check_fps(self.fps)
+        if self.every_s is not None and not SHORTEST_S <= self.every_s <= LONGEST_S:
+            raise RequestError(
+                f"Segments begin every {SHORTEST_S:g} to {LONGEST_S:g} seconds, not every "
+                f"{self.every_s}."
+            )
 
 
 def read_labels(text: str) -> tuple[str, ...]:

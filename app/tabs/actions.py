@@ -97,6 +97,14 @@ class ActionsTab:
                     0.5, 10, value=self._services.settings.sample_fps, step=0.5,
                     label="Frames a second",
                     info="More of them show quick movements; the video is read again for them.",
+                    visible=not self._at_segments(self._checkpoint.value),
+                )  # fmt: skip
+                self._every_s = gr.Slider(
+                    0, 10, value=0, step=0.5,
+                    label="Seconds from segment to segment",
+                    info="0 puts them side by side: nothing is left out, nothing seen twice.",
+                    visible=self._at_segments(self._checkpoint.value),
+                    elem_id="actions-every",
                 )  # fmt: skip
         self._note = component("note", elem_id="actions-note")
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
@@ -115,7 +123,8 @@ class ActionsTab:
         running = self._run.click(
             said_plainly(self._recognize, self._on_failure),
             [
-                self._video, self._checkpoint, self._labels, self._fps, self._trained, self._own,
+                self._video, self._checkpoint, self._labels, self._fps, self._every_s,
+                self._trained, self._own,
             ],
             [self._stage.status, *self.cleared],
             js=ASKING,
@@ -133,8 +142,9 @@ class ActionsTab:
             **quick,
         )
         self._checkpoint.change(
-            self._measured, self._checkpoint, self._quality, queue=False, **QUIET
-        )
+            self._chosen, self._checkpoint, [self._quality, self._fps, self._every_s],
+            queue=False, **QUIET,
+        )  # fmt: skip
         self._files.connect()
         return [running]
 
@@ -146,13 +156,17 @@ class ActionsTab:
         checkpoint: str | None,
         labels: str | None,
         fps: float,
+        every_s: float,
         trained: ActionResult | None,
         own: ActionResult | None,
     ) -> Iterator[Updates]:
         if video is None:
             raise RequestError(NO_VIDEO)
         request = RecognizeRequest(
-            checkpoint=checkpoint or DEFAULT_CLASSIFIER, labels=read_labels(labels or ""), fps=fps
+            checkpoint=checkpoint or DEFAULT_CLASSIFIER,
+            labels=read_labels(labels or ""),
+            fps=fps,
+            every_s=every_s or None,
         )
         yield {self._note: None}
         shown_at = 0.0
@@ -172,7 +186,7 @@ class ActionsTab:
         if result is not None:
             yield {
                 self._stage.status: finished(read_through(result)),
-                self._command: command_line(video, request),
+                self._command: command_line(video, request, segments=result.every_s is not None),
             }
 
     def _shown(
@@ -206,6 +220,17 @@ class ActionsTab:
                 pictures = self._services.actions.pictures(result, times)
                 yield {self._looked: glances(shown, stretch, pictures), self._note: None}
 
+    def _at_segments(self, checkpoint: str | None) -> bool:
+        return self._services.actions.looks_at_segments(checkpoint or DEFAULT_CLASSIFIER)
+
+    def _chosen(self, checkpoint: str | None) -> tuple[Any, Any, Any]:
+        """What was measured of the checkpoint, and the options that it has."""
+        segments = self._at_segments(checkpoint)
+        return (
+            self._measured(checkpoint), gr.update(visible=not segments),
+            gr.update(visible=segments),
+        )  # fmt: skip
+
     def _measured(self, checkpoint: str | None) -> dict[str, Any] | None:
         checkpoint = checkpoint or DEFAULT_CLASSIFIER
         return measured(checkpoint, self._services.actions.class_quality(checkpoint))
@@ -214,13 +239,17 @@ class ActionsTab:
         return {self._note: problem(text), self._stage.status: failed()}
 
 
-def command_line(video: OpenedVideo, request: RecognizeRequest) -> str:
+def command_line(video: OpenedVideo, request: RecognizeRequest, *, segments: bool) -> str:
     """The same without the page."""
     words = ["python", "-m", "app.cli", "actions"]
     if request.labels:
         words.append(f"--labels={', '.join(request.labels)}")
     else:
         words += ["--checkpoint", request.checkpoint]
-    words += ["--fps", f"{request.fps:g}", "--json", "actions.json"]
+    if not segments:
+        words += ["--fps", f"{request.fps:g}"]
+    elif request.every_s is not None:
+        words += ["--every", f"{request.every_s:g}"]
+    words += ["--json", "actions.json"]
     # A name that begins with a minus would be read as an option.
     return shlex.join([*words, "--", video.source_url or video.info.name])

@@ -20,6 +20,7 @@ def offer_actions(services: Services, limits: dict[str, Any]) -> None:
         checkpoint: str = DEFAULT_CLASSIFIER,
         fps: float = 2.0,
         link: str = "",
+        every_s: float = 0.0,
     ) -> Iterator[dict[str, Any]]:
         """Names the actions in a video, over time: those a model was trained on, or your own.
 
@@ -35,9 +36,14 @@ def offer_actions(services: Services, limits: dict[str, Any]) -> None:
             checkpoint: Which trained model names the actions.
             fps: How many frames of each second are looked at.
             link: The address of a video to fetch instead of a file, for instance on YouTube.
+            every_s: For checkpoints that look at segments: seconds from the start of one to that of
+                the next; 0 puts them side by side.
         """
         request = RecognizeRequest(
-            checkpoint=checkpoint or DEFAULT_CLASSIFIER, labels=read_labels(labels or ""), fps=fps
+            checkpoint=checkpoint or DEFAULT_CLASSIFIER,
+            labels=read_labels(labels or ""),
+            fps=fps,
+            every_s=every_s or None,
         )
         yield from answered(
             opening(services, video, link),
@@ -49,10 +55,11 @@ def offer_actions(services: Services, limits: dict[str, Any]) -> None:
     checkpoint = gr.Textbox(DEFAULT_CLASSIFIER, label="checkpoint", visible=False)
     fps = gr.Number(services.settings.sample_fps, label="fps", visible=False)
     link = gr.Textbox("", label="link", visible=False)
+    every_s = gr.Number(0.0, label="every_s", visible=False)
     found = gr.JSON(label="found", visible=False)
     gr.Button(visible=False).click(
         said_plainly(recognize, on_failure),
-        [file, labels, checkpoint, fps, link],
+        [file, labels, checkpoint, fps, link, every_s],
         found,
         api_name="recognize",
         **limits,

@@ -77,7 +77,11 @@ def _bars(chances: Sequence[Chance], shade: dict[str, int]) -> list[dict[str, An
 
 
 def glances(shown: str, stretch: Stretch, pictures: Sequence[bytes]) -> dict[str, Any]:
-    """The frames that counted most in a stretch, for the row that was pressed."""
+    """The frames that counted most in a stretch, for the row that was pressed.
+
+    Where all counted alike, as those of segments do, that need not be said of each.
+    """
+    alike = len({frame.weight for frame in stretch.looked_at}) == 1
     return {
         "result": shown,
         "from": stretch.start_s,
@@ -85,7 +89,7 @@ def glances(shown: str, stretch: Stretch, pictures: Sequence[bytes]) -> dict[str
             {
                 "t": frame.time_s,
                 "weight": frame.weight,
-                "note": percent(frame.weight),
+                "note": "" if alike else percent(frame.weight),
                 "picture": picture(jpeg),
             }
             for frame, jpeg in zip(stretch.looked_at, pictures, strict=True)
@@ -145,6 +149,8 @@ def measured(checkpoint: str, quality: ClassQuality | None) -> dict[str, Any] | 
 
 def facts_line(result: ActionResult) -> str:
     how = "your labels, which it was not trained on" if result.zero_shot else "trained labels"
+    if result.every_s is not None and all(window.known == 1.0 for window in result.windows):
+        how += ", and one of them for every segment"
     return f"{result.model.name} {(result.model.hash or 'without weights')[:8]} · {how}"
 
 

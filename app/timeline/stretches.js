@@ -78,7 +78,7 @@ const fillInside = (inside, item) => {
   const frames = looked.get(keyOf(item)) ?? [];
   const most = Math.max(...frames.map((frame) => frame.weight), 1e-6);
   inside.querySelector(".fs-looked-title").textContent =
-    frames.length ? "Looked at most" : "";
+    !frames.length ? "" : frames.every((frame) => !frame.note) ? "Looked at" : "Looked at most";
   fs.reconcile(inside.querySelector(".fs-looked"), frames, (frame) => frame.t.toFixed(3),
     () => {
       const made = button("fs-glance");
@@ -89,12 +89,12 @@ const fillInside = (inside, item) => {
     (made, frame) => {
       made.dataset.t = frame.t;
       made.style.setProperty("--share", frame.weight / most);
-      made.title = `${frame.note} of the attention`;
-      made.setAttribute("aria-label", `Play from ${fs.clock(frame.t)}, ${made.title}`);
+      made.title = frame.note ? `${frame.note} of the attention` : "";
+      made.setAttribute("aria-label", [`Play from ${fs.clock(frame.t)}`, made.title].filter(Boolean).join(", "));
       const image = made.firstElementChild;
       image.hidden = !frame.picture;
       if (frame.picture) image.src = frame.picture;
-      made.lastElementChild.textContent = `${fs.clock(frame.t, true)} · ${frame.note}`;
+      made.lastElementChild.textContent = [fs.clock(frame.t, true), frame.note].filter(Boolean).join(" · ");
     });
 };
 const fold = () => {

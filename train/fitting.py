@@ -27,6 +27,8 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from train.resuming import CheckingTrainer
+
 T = TypeVar("T")
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -252,7 +254,7 @@ def build_trainer(
         every.append(TQDMProgressBar(refresh_rate=10))
     if run.patience is not None:
         every.append(EarlyStopping(watch, mode=mode, patience=run.patience))
-    return lightning.Trainer(
+    return CheckingTrainer(
         accelerator=run.accelerator,
         devices=run.devices,
         strategy=run.strategy,

@@ -40,3 +40,16 @@ def test_a_kept_state_can_be_gone_on_from(toy: Path) -> None:
 def test_a_wrong_interval_is_refused_before_anything_is_read(toy: Path) -> None:
     with pytest.raises(ValueError, match=r"run\.save_every is at least 1, received 0"):
         load_config(scorer_toys.toy_config(toy, run={"save_every": 0}))
+
+
+@pytest.mark.parametrize("action", ["fit", "test"])
+def test_a_state_of_another_network_is_refused_in_a_sentence(
+    toy: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = scorer_toys.toy_config(toy, run={"max_rounds": 5})
+    asked = [action, "--config", str(config), "--set", "model.dim=32"]
+    assert keyframe_scorer.main([*asked, *(["--resume"] if action == "fit" else [])]) == 2
+    said = capsys.readouterr().err
+    assert "last.ckpt was made of another network than the config's: 1 of" in said
+    assert "of another shape (network.project.weight is [16, 16], not [32, 16]" in said
+    assert "Traceback" not in said

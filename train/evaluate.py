@@ -33,7 +33,8 @@ from models.shots import shot_starts
 from models.summary_methods import UNTRAINED, Run
 from models.types import Floats, Times
 from models.video.source import VideoSource
-from train.data.tvsum import TvsumVideo, load_tvsum
+from train.data.judged import JudgedVideo
+from train.data.tvsum import load_tvsum
 from train.metrics import (
     SUMMARY_RATIO,
     f_scores_by_annotator,
@@ -58,7 +59,7 @@ Row = tuple[float, float, float]  # tau, rho, F of one video
 
 @dataclass(frozen=True, slots=True)
 class IndexedVideo:
-    video: TvsumVideo
+    video: JudgedVideo
     embeddings: Floats
     times_s: Times
     end_s: float
@@ -66,7 +67,7 @@ class IndexedVideo:
     starts: Indices
 
 
-def index_video(video: TvsumVideo, encoder: FrameEncoder) -> IndexedVideo:
+def index_video(video: JudgedVideo, encoder: FrameEncoder) -> IndexedVideo:
     embeddings, times = [], []
     with VideoSource(video.path) as source:
         for batch in source.sample(SAMPLE_FPS, short_side_px=encoder.short_side_px):

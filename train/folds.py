@@ -10,36 +10,33 @@ import json
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from models.checkpoint import file_hash
-from models.shots import shot_starts
 from models.types import Floats
 from train import fitting
-from train.data.tvsum_features import SOURCE_FILE
+from train.data.judged import ScoredVideo
+from train.data.judged_sets import TVSUM
 from train.data.tvsum_folds import (
     FOLDS,
     Parts,
-    ScoredVideo,
     fold_of_each,
     load_scored_videos,
     parts_of,
+    source_of,
 )
 from train.keyframe_config import ScorerConfig
 from train.keyframe_scorer import KeyframeTraining, ScorerVideos
-from train.metrics import Flags, f_score, leave_one_out, rank_correlations, summary_flags
+from train.summary_rules import TITLES, TVSUM_RULE, Judge, Row, judges_of, rule_of
 
 LOG = logging.getLogger(__name__)
 
 SEEDS = (0, 1, 2)
-FIGURES = ("tau", "rho", "f")
 TRAINED = "local and global"
 VARIANTS: dict[str, dict[str, Any]] = {
     TRAINED: {},
@@ -56,6 +53,11 @@ PROTOCOL = (
     "standard deviation over folds (means over seeds), in brackets that over seeds. Human: each "
     "annotator against each of the others."
 )
+FOLDED = (
+    "Five folds in which every video is tested once; the number of rounds is fixed. +- is the "
+    "standard deviation over folds (means over seeds), in brackets that over seeds."
+)
+TVSUM_DATA = "TVSum, 40 of 50 videos as 3 frames-a-second previews of 176x176"
 SEEN = (
     "The frames of all these videos were also used, without their annotations, to train the "
     "backbone by distillation."
@@ -71,31 +73,8 @@ SOURCES = (
     "train/keyframe_scorer.py",
     "train/losses.py",
     "train/metrics.py",
+    "train/summary_rules.py",
 )
-
-Row = tuple[float, float, float]  # tau, rho, F of one video
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """One video, and what its annotators would choose of it."""
-
-    video: ScoredVideo
-    starts: npt.NDArray[np.int64]
-    chosen: list[Flags]
-
-    def row(self, scores: npt.NDArray[Any]) -> Row:
-        tau, rho = rank_correlations(scores, self.video.annotators)
-        ours = summary_flags(scores, self.starts)
-        return tau, rho, float(np.mean([f_score(ours, theirs) for theirs in self.chosen]))
-
-    def human_row(self) -> Row:
-        return leave_one_out(self.video.annotators, self.starts)
-
-
-def judge_of(video: ScoredVideo) -> Judge:
-    starts = shot_starts(video.features, video.times_s, video.end_s)
-    return Judge(video, starts, [summary_flags(row, starts) for row in video.annotators])
 
 
 def fit_quietly(config: ScorerConfig, parts: Parts) -> KeyframeTraining:
@@ -133,7 +112,11 @@ def held_out_scores(
     return found
 
 
-def summarized(runs: Sequence[dict[str, Row]], fold_of: dict[str, int]) -> dict[str, Any]:
+def summarized(
+    runs: Sequence[dict[str, Row]],
+    fold_of: dict[str, int],
+    figures: Sequence[str] = TVSUM_RULE.figures,
+) -> dict[str, Any]:
     """Means over videos, folds and seeds, with both standard deviations, for one row."""
     folds = sorted(set(fold_of.values()))
     means = np.array(
@@ -154,7 +137,7 @@ def summarized(runs: Sequence[dict[str, Row]], fold_of: dict[str, int]) -> dict[
             "over_folds": round(float(over_folds[i]), 4),
             "over_seeds": round(float(over_seeds[i]), 4),
         }
-        for i, name in enumerate(FIGURES)
+        for i, name in enumerate(figures)
     }
 
 
@@ -192,9 +175,10 @@ def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> di
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
-    videos = load_scored_videos(Path(data.data_dir), data.features_dir)
-    backbone = json.loads((data.features_dir / SOURCE_FILE).read_text())
-    judges = {video.name: judge_of(video) for video in videos}
+    rule = rule_of(data.dataset)
+    videos = load_scored_videos(Path(data.data_dir), data.features_dir, data.dataset)
+    backbone = source_of(data.dataset, data.features_dir)
+    judges = judges_of(data.dataset, videos)
     runs = {"random": [_random_run(judges, seed) for seed in seeds]}
     for variant, changes in VARIANTS.items():
         runs[variant] = []
@@ -202,15 +186,17 @@ def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> di
             model = dataclasses.replace(config.model, **changes)
             changed = dataclasses.replace(config, model=model, seed=seed)
             runs[variant].append(run_of(changed, judges, backbone))
-            tau, rho, f = np.mean(list(runs[variant][-1].values()), axis=0)
+            tau, rho, f = np.mean(list(runs[variant][-1].values()), axis=0)[:3]
             LOG.info("%s, seed %d: tau %.4f rho %.4f F %.4f", variant, seed, tau, rho, f)
     runs["human"] = [{name: judge.human_row() for name, judge in judges.items()}]
+    first = data.dataset == TVSUM
     fold_of = dict(zip(judges, fold_of_each(videos), strict=True))
     return {
-        "data": "TVSum, 40 of 50 videos as 3 frames-a-second previews of 176x176",
-        "protocol": PROTOCOL,
-        "seen_before": SEEN,
+        "data": TVSUM_DATA if first else f"{Path(data.dataset).name}, {len(videos)} videos",
+        "protocol": PROTOCOL if first else f"{FOLDED} {rule.protocol}",
+        "seen_before": SEEN if first else "",
         "backbone": backbone,
+        "dataset": data.dataset,
         "seeds": list(seeds),
         "config": {
             "model": dataclasses.asdict(config.model),
@@ -221,7 +207,7 @@ def evaluate_keyframes(config: ScorerConfig, seeds: Sequence[int] = SEEDS) -> di
             "max_stride": data.max_stride,
         },
         "code_version": fitting.code_version(),
-        "rows": {name: summarized(of_row, fold_of) for name, of_row in runs.items()},
+        "rows": {name: summarized(of_row, fold_of, rule.figures) for name, of_row in runs.items()},
         "folds": fold_of,
         "videos": {
             name: {
@@ -242,17 +228,17 @@ def _random_run(judges: dict[str, Judge], seed: int) -> dict[str, Row]:
 
 def as_markdown(report: dict[str, Any]) -> str:
     name = report["backbone"]["name"]
+    figures = list(report["rows"]["human"])
     lines = [
         f"{report['data']}. {report['protocol']} {report['seen_before']}",
         "",
-        f"| features of `{name}` | tau-b | rho | F |",
-        "|---|---|---|---|",
+        f"| features of `{name}` | {' | '.join(TITLES[figure] for figure in figures)} |",
+        f"|---|{'---|' * len(figures)}",
     ]
-    for row, figures in report["rows"].items():
+    for row, found in report["rows"].items():
         cells = [
-            f"{figures[f]['mean']:.3f} +- {figures[f]['over_folds']:.3f} "
-            f"({figures[f]['over_seeds']:.3f})"
-            for f in FIGURES
+            f"{found[f]['mean']:.3f} +- {found[f]['over_folds']:.3f} ({found[f]['over_seeds']:.3f})"
+            for f in figures
         ]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     seeds = ", ".join(str(seed) for seed in report["seeds"])
@@ -261,9 +247,12 @@ def as_markdown(report: dict[str, Any]) -> str:
 
 
 def write_report(report: dict[str, Any], folder: Path) -> Path:
-    """keyframes_BACKBONE.json and .md; returns the first."""
+    """keyframes_BACKBONE.json and .md; returns the first. Other sets than TVSum are named."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"keyframes_{report['backbone']['name']}.json"
+    name = report["backbone"]["name"]
+    if report["dataset"] != TVSUM:
+        name += f"_{Path(report['dataset']).stem}"
+    path = folder / f"keyframes_{name}.json"
     path.write_text(json.dumps(report, indent=1) + "\n")
     path.with_suffix(".md").write_text(as_markdown(report))
     return path

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from models.keyframe_scorer import ScorerShape
 from train import fitting
+from train.data.community import is_table
+from train.data.judged_sets import JUDGED_SETS, TVSUM
+from train.data.tvsum_features import features_place
 from train.data.tvsum_folds import FOLDS
 
 
@@ -13,6 +16,7 @@ from train.data.tvsum_folds import FOLDS
 class ScorerData:
     data_dir: str = "../shared/data"
     cache_dir: str = ".cache/train"
+    dataset: str = TVSUM  # or summe, or a table of the community with its own features: FILE.h5
     features: str = "backbone"  # the name of the backbone whose features are read
     fold: int | None = None  # the fold that is held out; null trains on every video
     inner: bool = False  # leave that fold out altogether and hold out the next one
@@ -21,6 +25,11 @@ class ScorerData:
     max_stride: int = 3  # a step sees every frame, every second, ... up to every one of so many
 
     def check(self) -> None:
+        if self.dataset not in JUDGED_SETS and not is_table(self.dataset):
+            raise ValueError(
+                f"data.dataset is one of {', '.join(JUDGED_SETS)}, or a file .h5, "
+                f"received {self.dataset!r}"
+            )
         if self.fold is not None and not 0 <= self.fold < FOLDS:
             raise ValueError(f"data.fold is from 0 to {FOLDS - 1} or null, received {self.fold}")
         for name in ("batch_videos", "max_stride"):
@@ -31,7 +40,7 @@ class ScorerData:
 
     @property
     def features_dir(self) -> Path:
-        return Path(self.cache_dir) / "features" / self.features
+        return Path(self.cache_dir) / features_place(self.features, self.dataset)
 
 
 @dataclass(frozen=True, slots=True)

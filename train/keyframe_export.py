@@ -12,8 +12,10 @@ from models.checkpoint import Checkpoint, write_checkpoint
 from models.keyframe_network import ScorerNetwork
 from models.keyframe_scorer import KIND, score_logits
 from train import shipping
-from train.data.tvsum_features import SAMPLE_FPS, SOURCE_FILE
-from train.data.tvsum_folds import ScoredVideo, load_scored_videos
+from train.data.judged import ScoredVideo
+from train.data.judged_sets import TVSUM
+from train.data.tvsum_features import SAMPLE_FPS
+from train.data.tvsum_folds import load_scored_videos, source_of
 from train.folds import TRAINED
 from train.keyframe_config import ScorerConfig
 
@@ -58,12 +60,17 @@ def export_scorer(
         ValueError: the state or the report is not there, or was not made for these features; or
             what runs in the application computes something else.
     """
+    if config.data.dataset != TVSUM:
+        raise ValueError(
+            f"data.dataset is {TVSUM} for a scorer whose card quotes its folds, "
+            f"received {config.data.dataset!r}"
+        )
     if not state_path.is_file():
         raise ValueError(f"--run is a state written by training, received {state_path}")
     if not report_path.is_file():
         raise ValueError(f"{report_path} is missing: run python -m train.evaluate keyframes first")
     report = json.loads(report_path.read_text())
-    backbone = json.loads((config.data.features_dir / SOURCE_FILE).read_text())
+    backbone = source_of(config.data.dataset, config.data.features_dir)
     if report["backbone"] != backbone:
         raise ValueError(f"{report_path} has figures of {report['backbone']}, not of {backbone}")
     if report["config"]["model"] != dataclasses.asdict(config.model):
@@ -74,7 +81,9 @@ def export_scorer(
     network.load_state_dict(
         {key.removeprefix(prefix): value for key, value in state["state_dict"].items()}
     )
-    videos = load_scored_videos(Path(config.data.data_dir), config.data.features_dir)
+    videos = load_scored_videos(
+        Path(config.data.data_dir), config.data.features_dir, config.data.dataset
+    )
     difference = half_difference(network, videos)
     half = difference <= HALF_TOLERANCE
     kept = shipping.in_half_precision(network) if half else network

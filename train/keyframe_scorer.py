@@ -22,7 +22,8 @@ from models.keyframe_network import ScorerNetwork
 from models.types import Floats
 from train import fitting
 from train.command import run_command
-from train.data.tvsum_folds import Parts, ScoredVideo, load_scored_videos, parts_of
+from train.data.judged import ScoredVideo
+from train.data.tvsum_folds import Parts, load_scored_videos, parts_of
 from train.keyframe_config import ScorerConfig, ScorerData, load_config
 from train.losses import pairwise_ranking_loss, random_pairs, regression_loss
 from train.metrics import rank_correlations
@@ -162,7 +163,7 @@ class Report(Callback):
 def load_parts(config: ScorerConfig) -> Parts:
     """Raises ValueError where the features are not those the network is made for."""
     data = config.data
-    videos = load_scored_videos(Path(data.data_dir), data.features_dir)
+    videos = load_scored_videos(Path(data.data_dir), data.features_dir, data.dataset)
     found = videos[0].features.shape[1]
     if found != config.model.input_dim:
         raise ValueError(

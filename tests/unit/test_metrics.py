@@ -6,7 +6,8 @@ from scipy import stats
 
 from models.ranks import kendall_tau_b
 from models.types import Times
-from train.data.tvsum import TvsumVideo, load_tvsum
+from train.data.judged import JudgedVideo
+from train.data.tvsum import load_tvsum
 from train.evaluate import as_markdown, summarized
 from train.metrics import (
     f_score,
@@ -95,7 +96,7 @@ def test_leave_one_out_is_the_mean_over_pairs() -> None:
 
 def test_annotations_are_read_at_the_original_frames() -> None:
     anno = np.arange(100, dtype=np.uint8)[None].repeat(2, axis=0)
-    video = TvsumVideo("x", "VT", Path("x.mp4"), length_s=10.0, user_anno=anno)
+    video = JudgedVideo("x", "VT", Path("x.mp4"), length_s=10.0, user_anno=anno)
     times_s: Times = np.array([0.0, 0.5, 9.96, 10.4])
     assert video.annotators_at(times_s)[1].tolist() == [0, 5, 99, 99]
 

@@ -1,6 +1,7 @@
-"""TVSum through a frozen encoder, once: unit-length features of two frames a second, on disk.
+"""Judged videos through a frozen encoder, once: unit-length features of two frames a second.
 
     python -m train.data.tvsum_features teacher|CHECKPOINT_FOLDER [--data-dir ../shared/data]
+        [--dataset tvsum|summe]
 
 The scorer reads what the application's index holds: one unit-length row a frame. `teacher` is the
 network that compact backbones are distilled from, in the space that they are trained to answer in;
@@ -21,9 +22,10 @@ from models.checkpoint import file_hash
 from models.squash import squash_all
 from models.types import Floats, Pixels, Times
 from models.video.source import VideoSource
+from train.data.judged import JudgedVideo
+from train.data.judged_sets import JUDGED_SETS, TVSUM, load_judged
 from train.data.teacher import TEACHER_FILE, TEACHER_PX, Teacher
 from train.data.teacher_views import open_teacher_space
-from train.data.tvsum import TvsumVideo, load_tvsum
 
 LOG = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def unit_rows(values: Floats) -> Floats:
     return np.asarray(values / np.maximum(lengths, 1e-6), np.float32)
 
 
-def read_features(video: TvsumVideo, backbone: Backbone) -> VideoFeatures:
+def read_features(video: JudgedVideo, backbone: Backbone) -> VideoFeatures:
     rows, times = [], []
     with VideoSource(video.path, threads=1) as source:
         for batch in source.sample(SAMPLE_FPS, short_side_px=backbone.short_side_px):
@@ -96,7 +98,12 @@ def read_features(video: TvsumVideo, backbone: Backbone) -> VideoFeatures:
     return VideoFeatures(np.concatenate(rows), np.concatenate(times), end_s)
 
 
-def ensure_features(folder: Path, videos: Sequence[TvsumVideo], backbone: Backbone) -> None:
+def features_place(backbone: str, dataset: str) -> str:
+    """Inside the cache: TVSum was the first set, and its features lie where they always did."""
+    return f"features/{backbone}" if dataset == TVSUM else f"features/{backbone}_{dataset}"
+
+
+def ensure_features(folder: Path, videos: Sequence[JudgedVideo], backbone: Backbone) -> None:
     """Computes what the folder lacks; everything again where other weights wrote it."""
     folder.mkdir(parents=True, exist_ok=True)
     source = {"name": backbone.name, "weights_hash": backbone.weights_hash, "fps": SAMPLE_FPS}
@@ -135,15 +142,16 @@ def load_features(folder: Path, name: str) -> VideoFeatures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Features of the TVSum videos, once.")
+    parser = argparse.ArgumentParser(description="Features of judged videos, once.")
     parser.add_argument("backbone", help="teacher, or the folder of an exported encoder")
     parser.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--dataset", choices=tuple(JUDGED_SETS), default=TVSUM)
     parser.add_argument("--cache-dir", type=Path, default=Path(".cache/train"))
     flags = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     backbone = open_backbone(flags.backbone, flags.data_dir, flags.cache_dir)
-    folder = flags.cache_dir / "features" / backbone.name
-    ensure_features(folder, load_tvsum(flags.data_dir / "tvsum"), backbone)
+    folder = flags.cache_dir / features_place(backbone.name, flags.dataset)
+    ensure_features(folder, load_judged(flags.dataset, flags.data_dir), backbone)
 
 
 if __name__ == "__main__":

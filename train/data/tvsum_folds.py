@@ -1,36 +1,50 @@
-"""Five folds in which every TVSum video is tested once, and what training reads of a video."""
+"""Five folds in which every video of a set is tested once, and what training reads of a video."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from models.types import Floats, Times
-from train.data.tvsum import TvsumVideo, load_tvsum
-from train.data.tvsum_features import load_features
+from train.data.community import is_table, load_community, table_source
+from train.data.judged import ScoredVideo
+from train.data.judged_sets import TVSUM, load_judged
+from train.data.tvsum_features import SOURCE_FILE, load_features
 
 FOLDS = 5
 FOLD_SEED = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredVideo:
-    """A video as features, with what each annotator gave to each of its frames."""
-
-    name: str
-    category: str
-    features: Floats  # [T, D], unit length
-    times_s: Times
-    end_s: float
-    annotators: npt.NDArray[np.uint8]  # [20, T], 1 to 5
+def source_of(dataset: str, features_dir: Path) -> dict[str, Any]:
+    """What made the features: name, weights_hash."""
+    if is_table(dataset):
+        return table_source(Path(dataset))
+    found: dict[str, Any] = json.loads((features_dir / SOURCE_FILE).read_text())
+    return found
 
 
-def load_scored_videos(data_dir: Path, features_dir: Path) -> list[ScoredVideo]:
-    """Raises FileNotFoundError where the data or the features are not there."""
+class Named(Protocol):
+    """What folds are dealt by."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+
+
+def load_scored_videos(
+    data_dir: Path, features_dir: Path, dataset: str = TVSUM
+) -> list[ScoredVideo]:
+    """`dataset`: one of judged_sets, or an .h5 file of the community, which has its own features.
+
+    Raises FileNotFoundError where the data or the features are not there.
+    """
+    if is_table(dataset):
+        return load_community(Path(dataset))
     videos = []
-    for video in load_tvsum(data_dir / "tvsum"):
+    for video in load_judged(dataset, data_dir):
         found = load_features(features_dir, video.name)
         videos.append(
             ScoredVideo(
@@ -45,7 +59,7 @@ def load_scored_videos(data_dir: Path, features_dir: Path) -> list[ScoredVideo]:
     return videos
 
 
-def fold_of_each(videos: Sequence[TvsumVideo] | Sequence[ScoredVideo]) -> list[int]:
+def fold_of_each(videos: Sequence[Named]) -> list[int]:
     """The fold that tests each video: dealt out category by category, so folds are alike.
 
     Depends on names and categories only, not on the order of the list.

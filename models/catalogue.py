@@ -85,7 +85,8 @@ def _hub_facts(entry: ModelEntry, model: hub.HubModel) -> ModelFacts:
         folder = hub.folder_here(model)
     except ModelUnavailableError as error:
         problem = str(error)
-    place = "on this machine" if folder is not None else f"fetched on first use: {model.repository}"
+    way = "fetched on first use" if model.revision else "put into a folder of yours"
+    place = "on this machine" if folder is not None else f"{way}: {model.repository}"
     return ModelFacts(
         name=entry.name,
         purpose=entry.purpose,

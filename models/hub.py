@@ -223,6 +223,11 @@ def fetch(model: HubModel, report: Report = ignore_report, instead: str = "") ->
     if folder is not None:
         return folder
     ending = f"; {instead}." if instead else "."
+    if not model.revision:
+        raise ModelUnavailableError(
+            f"{model.name} is not fetched, for no fixed version of it is known: put the files of "
+            f"{model.repository} into a folder {model.name} of {MODELS_DIR_VARIABLE}{ending}"
+        )
     report(f"Asking the model hub for {model.name}", None)
     why = why_not_asked()
     if why is not None:

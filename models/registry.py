@@ -14,7 +14,9 @@ from models.residency import Limits, Residents
 
 NO_WEIGHTS = "no weights"
 FROM_THE_HUB = "from the hub on first use"
+FROM_A_FOLDER = "from a folder of yours"
 LOCAL = "on this machine"
+NO_COMMERCE = "CC-BY-NC-4.0"
 UNKNOWN_LICENCE = "as its data and its makers say"
 CHECKPOINTS_DIR = SHIPPED_DIR
 
@@ -25,6 +27,7 @@ class ModelEntry:
 
     `hub`: where its files come from, if they are not part of this program.
     `folder`: of a checkpoint that does not ship with it.
+    `also`: other protocols that the same model fulfils.
     """
 
     name: str
@@ -35,6 +38,7 @@ class ModelEntry:
     licence: str = "Apache-2.0"
     hub: HubModel | None = None
     folder: Path | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def checkpoint_folder(self) -> Path | None:
@@ -133,6 +137,24 @@ def _siglip2() -> Any:
     from models.image_text_encoder import ImageTextEncoder
 
     return ImageTextEncoder(hub.fetch(hub.SIGLIP_2), hub.SIGLIP_2.name)
+
+
+def _timesformer_k400() -> Any:
+    from models.video_transformer import TimeSformer
+
+    return TimeSformer(hub.fetch(hub.TIMESFORMER_K400), hub.TIMESFORMER_K400.name, stride=32)
+
+
+def _timesformer_k600() -> Any:
+    from models.video_transformer import TimeSformer
+
+    return TimeSformer(hub.fetch(hub.TIMESFORMER_K600), hub.TIMESFORMER_K600.name, stride=32)
+
+
+def _videomae() -> Any:
+    from models.video_transformer import VideoTransformer
+
+    return VideoTransformer(hub.fetch(hub.VIDEO_MAE), hub.VIDEO_MAE.name, stride=4)
 
 
 def _smolvlm() -> Any:
@@ -242,6 +264,37 @@ MODELS: dict[str, ModelEntry] = {
             hub=hub.CLIP,
         ),
         ModelEntry(
+            name=hub.TIMESFORMER_K400.name,
+            kind="segment_classifier",
+            purpose="Names 400 actions, and says what segments are like for a summary; large, for "
+            "a GPU or patience",
+            build=_timesformer_k400,
+            weights=FROM_THE_HUB,
+            licence=NO_COMMERCE,
+            hub=hub.TIMESFORMER_K400,
+            also=("segment_encoder",),
+        ),
+        ModelEntry(
+            name=hub.TIMESFORMER_K600.name,
+            kind="segment_classifier",
+            purpose="Names 600 actions, and says what segments are like for a summary; large, for "
+            "a GPU or patience",
+            build=_timesformer_k600,
+            weights=FROM_A_FOLDER,
+            licence=NO_COMMERCE,
+            hub=hub.TIMESFORMER_K600,
+            also=("segment_encoder",),
+        ),
+        ModelEntry(
+            name=hub.VIDEO_MAE.name,
+            kind="segment_classifier",
+            purpose="Names 400 actions; large, for a GPU or patience",
+            build=_videomae,
+            weights=FROM_THE_HUB,
+            licence=NO_COMMERCE,
+            hub=hub.VIDEO_MAE,
+        ),
+        ModelEntry(
             name=hub.SMOL_VLM.name,
             kind="scene_describer",
             purpose="Says what pictures of an event show, and whether it happens; for a GPU or "
@@ -285,7 +338,7 @@ def _local_entry(local: LocalCheckpoint) -> ModelEntry:
 
 
 def names(kind: str) -> tuple[str, ...]:
-    return tuple(entry.name for entry in entries().values() if entry.kind == kind)
+    return tuple(entry.name for entry in entries().values() if kind in (entry.kind, *entry.also))
 
 
 def entry_of(name: str) -> ModelEntry:
@@ -341,6 +394,7 @@ def _instead_of(entry: ModelEntry) -> str:
     here = [
         other.name for other in MODELS.values() if (other.kind, other.hub) == (entry.kind, None)
     ]
-    # Boxes and sentences can be done without; what searches cannot.
-    without = [] if entry.kind == "frame_text_encoder" else ["none"]
-    return f"choose {' or '.join([*here, *without])} instead"
+    # Boxes and sentences can be done without; what searches and what names actions cannot.
+    without = ["none"] if entry.kind in ("object_detector", "scene_describer") else []
+    choices = [*here, *without] or ["a model that comes with this program"]
+    return f"choose {' or '.join(choices)} instead"

@@ -234,8 +234,9 @@ def test_the_sentence_names_what_can_be_chosen_instead(
     place_hub(monkeypatch, NOBODY)
     kind = registry.MODELS[name].kind
     shipped = [other for other in registry.names(kind) if registry.MODELS[other].hub is None]
-    without = [] if kind == "frame_text_encoder" else ["none"]
-    ending = f"; choose {' or '.join([*shipped, *without])} instead."
+    without = ["none"] if kind in ("object_detector", "scene_describer") else []
+    choices = [*shipped, *without] or ["a model that comes with this program"]
+    ending = f"; choose {' or '.join(choices)} instead."
     with pytest.raises(ModelUnavailableError) as refused:
         registry.load(name)
     assert str(refused.value).endswith(ending) and str(refused.value).count(".") <= 2

@@ -1,4 +1,7 @@
-"""What this machine offers: the accelerator for torch, and how many CPU threads are really free."""
+"""What this machine offers: the accelerator for torch, and how many CPU threads are really free.
+
+On a ZeroGPU Space torch says that there is a GPU, but only a process that was lent one has it.
+"""
 
 import math
 import os
@@ -13,10 +16,30 @@ REST_S = 0.5
 JUDGE_EVERY_S = 30.0
 # Of the drivers of NVIDIA, of AMD, and of both under Windows' Linux.
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg", "C:/Windows/System32/nvcuda.dll")
+ZERO_GPU_VARIABLE = "SPACES_ZERO_GPU"
+_was_lent_gpu = False
+
+
+def lends_gpu() -> bool:
+    """Whether a GPU is lent here call by call (models.gpu_calls)."""
+    return os.environ.get(ZERO_GPU_VARIABLE, "").lower() in ("1", "t", "true")
+
+
+def has_lent_gpu() -> bool:
+    """Whether this process is one that was lent the GPU."""
+    return _was_lent_gpu
+
+
+def take_lent_gpu() -> None:
+    """From now on this process, which lives for nothing else, computes on the GPU."""
+    global _was_lent_gpu
+    _was_lent_gpu = True
 
 
 def torch_device() -> str:
     """cuda, "mps" or "cpu". Imports torch."""
+    if lends_gpu() and not _was_lent_gpu:
+        return "cpu"
     import torch
 
     if torch.cuda.is_available():
@@ -26,6 +49,8 @@ def torch_device() -> str:
 
 def may_have_gpu() -> bool:
     """Whether it is worth asking torch for one, which takes seconds to import."""
+    if lends_gpu() and not _was_lent_gpu:
+        return False
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
     return any(Path(name).exists() for name in GPU_FILES)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.gpu_calls import LentModel, on_gpu
 from models.pretrained import Pretrained
 from models.types import Detections, Pixels
 
@@ -16,12 +17,14 @@ _NO_LABEL = "N/A"  # COCO's numbers have gaps, which DETR's description calls so
 _LEAST_SIDE_PX = 1.0
 
 
-class HubObjectDetector:
+class HubObjectDetector(LentModel):
     """Implements protocols.ObjectDetector for every detector that transformers can rebuild."""
 
     def __init__(self, folder: Path, name: str) -> None:
         """Raises CheckpointError where the folder does not hold a whole detector."""
-        self._model = Pretrained(folder, name, "AutoModelForObjectDetection", "AutoImageProcessor")
+        self._model = Pretrained(
+            folder, name, "AutoModelForObjectDetection", "AutoImageProcessor", lent_gpu=True
+        )
         self.name = name
         self.weights_hash: str | None = self._model.weights_hash
         named = self._model.network.config.id2label
@@ -32,6 +35,7 @@ class HubObjectDetector:
             )
         )
 
+    @on_gpu(start_s=5, each_s=0.2, rows="frames")
     def detect(self, frames: Pixels, threshold: float = THRESHOLD) -> list[Detections]:
         """u8 RGB [T, H, W, 3] -> one Detections a frame, whose scores reach the threshold."""
         found: list[Detections] = []

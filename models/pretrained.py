@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from models.device import free_threads, torch_device
+from models.device import free_threads, lends_gpu, torch_device
 from models.errors import CheckpointError
 from models.hub import lacking_in, weights_hash
 
@@ -21,11 +21,22 @@ _CLOSED = {"local_files_only": True, "trust_remote_code": False}
 class Pretrained:
     """A network and its processor, on the GPU in bf16 where there is one, else on the CPU.
 
-    `running` is held while the network works: one run already uses all there is.
+    `running` is held while the network works: one run already uses all there is. Where a GPU is
+    lent by the call, the network waits on the CPU and moves in the process that was lent it.
     """
 
-    def __init__(self, folder: Path, name: str, auto_network: str, auto_processor: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        auto_network: str,
+        auto_processor: str,
+        lent_gpu: bool = False,
+    ) -> None:
         """`auto_network` and `auto_processor`: of transformers' Auto classes.
+
+        `lent_gpu`: the network computes in calls marked with gpu_calls.on_gpu and nowhere else, so
+        that where a GPU is lent it is read in the GPU's precision.
 
         Raises:
             CheckpointError: what lies there is not a whole model of that kind.
@@ -35,20 +46,33 @@ class Pretrained:
         lacking = lacking_in(folder)
         if lacking is not None:
             raise CheckpointError(f"The folder of {name} has no {lacking}: fetch it again.")
-        self.device = torch_device()
+        self._place = self.device
+        self._for_gpu = self.device == "cuda" or (lent_gpu and lends_gpu())
         try:
             self.processor = _opened(folder, auto_processor)
-            self.network = self._network(folder, auto_network)
+            self._placed = self._network(folder, auto_network)
         except _damage() as error:
             raise CheckpointError(
                 f"The files of {name} cannot be used ({_first_line(error)}): fetch them again."
             ) from error
         self.weights_hash = weights_hash(folder)
 
+    @property
+    def device(self) -> str:
+        """Where this process computes."""
+        return torch_device()
+
+    @property
+    def network(self) -> Any:
+        """It is there by then."""
+        if self.device != self._place:
+            self._placed, self._place = self._placed.to(self.device), self.device
+        return self._placed
+
     def _network(self, folder: Path, auto_network: str) -> Any:
         import torch
 
-        dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
+        dtype = torch.bfloat16 if self._for_gpu else torch.float32
         network, loading = _opened(
             folder, auto_network, use_safetensors=True, dtype=dtype, output_loading_info=True
         )

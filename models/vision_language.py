@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from models.errors import CancelledError
+from models.gpu_calls import LentModel, on_gpu
 from models.pretrained import Pretrained
 from models.scene_answer import AnswerError, question, read_answer, repair_question, title, unread
 from models.types import FrameBatch, SceneDescription
@@ -21,20 +22,23 @@ _MOST_TOKENS = 256
 _WHOLE = {"smolvlm": {"do_image_splitting": False}}
 
 
-class VisionLanguageModel:
+class VisionLanguageModel(LentModel):
     """Implements protocols.SceneDescriber."""
 
     def __init__(
         self, folder: Path, name: str, frames_wanted: int = 6, short_side_px: int = 384
     ) -> None:
         """Raises CheckpointError where the folder does not hold a whole model."""
-        self._model = Pretrained(folder, name, "AutoModelForImageTextToText", "AutoProcessor")
+        self._model = Pretrained(
+            folder, name, "AutoModelForImageTextToText", "AutoProcessor", lent_gpu=True
+        )
         self.name = name
         self.weights_hash: str | None = self._model.weights_hash
         self.frames_wanted = frames_wanted
         self.short_side_px = short_side_px
         self._looking = _WHOLE.get(self._model.network.config.model_type, {})
 
+    @on_gpu(start_s=30)  # two answers of the longest, and moving there
     def describe_event(
         self,
         frames: FrameBatch,

@@ -6,7 +6,8 @@ so many rows a segment, each with a moment, its picture, and the probabilities o
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from app.pipelines.indexing import REFINE_EVERY_S, IndexStep, kept_or_built, sha
 from app.progress import Progress
 from models.errors import VideoOpenError
 from models.protocols import SegmentClassifier
-from models.types import ActionWindows, FrameBatch, VideoInfo
+from models.types import ActionWindows, Floats, FrameBatch, Pixels, VideoInfo
 from models.video.ahead import DecodeAhead
 from models.video.segments import Segment, SegmentPlan, slide
 from models.video.source import VideoSource
@@ -27,6 +28,14 @@ DECODED_AT_ONCE = 16
 # A call that is answered faster than this may be given twice as much.
 QUICK_S = 0.5
 ALWAYS_KNOWN = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is asked of a model: u8 RGB [N, T, H, W, 3] -> float32 [N, K]."""
+
+    run: Callable[[Pixels], Floats]
+    short_side_px: int
 
 
 def plan_of(model: SegmentClassifier, every_s: float | None) -> SegmentPlan:
@@ -55,8 +64,16 @@ def segment_video(
         VideoOpenError: no frame of the video can be decoded.
     """
     key = segment_key(video.content_hash, model.name, model.weights_hash, plan.every_s)
+    look = Look(model.classify_segments, model.short_side_px)
+    return look_at_segments(video, look, plan, key, store, meter)
+
+
+def look_at_segments(
+    video: VideoInfo, look: Look, plan: SegmentPlan, key: IndexKey, store: IndexStore, meter: Meter
+) -> Iterator[IndexStep]:
+    """What `look` says of every segment, as so many equal rows as pictures of it are kept."""
     return kept_or_built(
-        video, key, store, meter, lambda: _build(video, model, plan, key, store, meter)
+        video, key, store, meter, lambda: _build(video, look, plan, key, store, meter)
     )
 
 
@@ -81,7 +98,7 @@ def windows_in(
 
 def _build(
     video: VideoInfo,
-    model: SegmentClassifier,
+    look: Look,
     plan: SegmentPlan,
     key: IndexKey,
     store: IndexStore,
@@ -89,8 +106,8 @@ def _build(
 ) -> Iterator[IndexStep]:
     known_until_s, shown_at = video.start_s, -math.inf
     with store.writer(key) as writer, VideoSource(video.path) as source:
-        naming = _Naming(model, plan, writer, meter)
-        sampled = source.sample(plan.fps, short_side_px=model.short_side_px, chunk=DECODED_AT_ONCE)
+        naming = _Naming(look, plan, writer, meter)
+        sampled = source.sample(plan.fps, short_side_px=look.short_side_px, chunk=DECODED_AT_ONCE)
         with DecodeAhead(sampled) as batches:
             for segment in slide(batches, plan, video.start_s, video.end_s):
                 meter.decode_s = source.decode_s
@@ -117,10 +134,8 @@ def _build(
 class _Naming:
     """Gives segments to the model: one at first, more together where that is quick."""
 
-    def __init__(
-        self, model: SegmentClassifier, plan: SegmentPlan, writer: IndexWriter, meter: Meter
-    ) -> None:
-        self._model, self._writer, self._meter = model, writer, meter
+    def __init__(self, look: Look, plan: SegmentPlan, writer: IndexWriter, meter: Meter) -> None:
+        self._look, self._writer, self._meter = look, writer, meter
         self._frames = plan.frames
         self._places = np.linspace(0, plan.frames - 1, plan.shown).round().astype(int)
         self._waiting: list[Segment] = []
@@ -140,10 +155,10 @@ class _Naming:
             return
         began = time.perf_counter()
         with self._meter.encoding():
-            named = self._model.classify_segments(np.stack([s.pixels for s in self._waiting]))
-        for segment, probabilities in zip(self._waiting, named, strict=True):
+            named = self._look.run(np.stack([s.pixels for s in self._waiting]))
+        for segment, said in zip(self._waiting, named, strict=True):
             batch = FrameBatch(segment.pixels[self._places], segment.times_s[self._places])
-            self._writer.add(batch, np.tile(probabilities, (len(batch), 1)))
+            self._writer.add(batch, np.tile(said, (len(batch), 1)))
         self._meter.frames += len(self._waiting) * self._frames
         if time.perf_counter() - began < QUICK_S:
             self._together = min(2 * self._together, max(1, MOST_FRAMES // self._frames))

@@ -11,18 +11,22 @@ import numpy.typing as npt
 
 from models.clustering import cluster
 from models.importance import activity, belonging, end_weights, likeness, within_unit
+from models.segment_parts import (
+    SEGMENT_S,
+    inner_parts,
+    owner,
+    representatives,
+    segment_starts,
+    unit_means,
+    unit_rows,
+)
 from models.shots import shot_starts, shots_from_starts, split_long
 from models.types import Floats, Shot, Times
 
 Indices = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
-SEGMENT_S = 2.0  # four frames at the usual two a second
 LONGEST_SHOT_S = 60.0
-# Of a shot's frames, this share at either end is kept from standing for it: cuts fade and blur.
-MARGIN_SHARE = 0.15
-# How much likeness to its own shot counts beside unlikeness to the video in choosing its frame.
-OWN_SHOT = 0.5
 # Below this squared distance two pictures are the same but for compression.
 SAME_PICTURE = 0.01
 
@@ -48,17 +52,17 @@ def key_shots(
     if len(emb_TD) == 0:
         return _nothing()
     cuts = shot_starts(emb_TD, times_s, end_s)
-    shot_of = _owner(cuts, len(emb_TD))
-    belongs = belonging(_unit_means(emb_TD, cuts))[shot_of]
+    shot_of = owner(cuts, len(emb_TD))
+    belongs = belonging(unit_means(emb_TD, cuts))[shot_of]
     # From here on the parts of a divided shot, which are no neighbours in that sense.
     firsts = _that_fit(cuts, emb_TD, times_s, end_s, ratio)
-    means = _unit_means(emb_TD, firsts)
-    typical = likeness(emb_TD, means[_owner(firsts, len(emb_TD))])
+    means = unit_means(emb_TD, firsts)
+    typical = likeness(emb_TD, means[owner(firsts, len(emb_TD))])
     scores = 0.45 * activity(emb_TD, times_s, shot_of) + 0.45 * belongs + 0.1 * typical
     return FrameScores(
         scores=within_unit(scores * end_weights(times_s, end_s)),
         shots=shots_from_starts(firsts, times_s, end_s),
-        representatives=_representatives(emb_TD, firsts, means),
+        representatives=representatives(emb_TD, firsts, means),
     )
 
 
@@ -85,7 +89,7 @@ def rescored(found: FrameScores, scores: Floats, times_s: Times) -> FrameScores:
     """
     firsts = np.searchsorted(times_s, [shot.start_s for shot in found.shots])
     chosen = np.empty(len(firsts), np.int64)
-    for at, inner in enumerate(_inner_parts(firsts, len(times_s))):
+    for at, inner in enumerate(inner_parts(firsts, len(times_s))):
         best = np.flatnonzero(scores[inner] == scores[inner].max())
         middle = (inner.stop - inner.start - 1) / 2
         chosen[at] = inner.start + int(best[np.abs(best - middle).argmin()])
@@ -101,10 +105,34 @@ def kmeans(
     by that size and by how near they are to the centre. A shorter last segment is not dropped.
     """
     emb_TD = _checked(embeddings, times_s)
-    firsts = _segment_starts(times_s)
-    if len(firsts) == 0:
+    if len(emb_TD) == 0:
         return _nothing()
-    means = _unit_means(emb_TD, firsts)
+    firsts = segment_starts(times_s)
+    means = unit_means(emb_TD, firsts)
+    return _by_groups(emb_TD, means, firsts, times_s, end_s, ratio, seed)
+
+
+def kmeans_of_segments(
+    features: Floats, starts_s: Times, end_s: float, ratio: float, threshold: float | None = None
+) -> FrameScores:
+    """The same of segments whose features are given, as far apart as they are."""
+    raw_ND = _checked(features, starts_s)
+    if len(raw_ND) == 0:
+        return _nothing()
+    firsts = np.arange(len(raw_ND))
+    return _by_groups(unit_rows(raw_ND), raw_ND, firsts, starts_s, end_s, ratio, seed=0)
+
+
+def _by_groups(
+    embeddings: Floats,
+    means: Floats,
+    firsts: Indices,
+    times_s: Times,
+    end_s: float,
+    ratio: float,
+    seed: int,
+) -> FrameScores:
+    """`means`: of each segment, what the distances are between."""
     wanted = int(np.clip(round(ratio * len(means)), 1, len(means)))
     group, distance = cluster(means, wanted, np.random.default_rng(seed))
     closeness = 1 - distance / (float(distance.max()) + 1e-9)
@@ -115,12 +143,13 @@ def kmeans(
         members = np.flatnonzero(group == one)
         kept = members[int(distance[members].argmin())]
         worth[kept] = 0.55 + 0.4 * commonness[kept]
-    segment_of = _owner(firsts, len(emb_TD))
-    typical = likeness(emb_TD, means[segment_of])
+    segment_of = owner(firsts, len(embeddings))
+    directions = unit_rows(means)
+    typical = likeness(embeddings, directions[segment_of])
     return FrameScores(
         scores=within_unit(worth[segment_of] + 0.05 * typical),
         shots=shots_from_starts(firsts, times_s, end_s),
-        representatives=_representatives(emb_TD, firsts, means),
+        representatives=representatives(embeddings, firsts, directions),
     )
 
 
@@ -128,26 +157,64 @@ def ssd_anchor(
     embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
 ) -> FrameScores:
     """A new shot where a segment is far from the one that opened the current shot (drift)."""
-    return _by_difference(embeddings, times_s, end_s, ratio, from_anchor=True)
+    return _of_frames(embeddings, times_s, end_s, ratio, from_anchor=True)
 
 
 def ssd_previous(
     embeddings: Floats, times_s: Times, end_s: float, ratio: float, seed: int = 0
 ) -> FrameScores:
     """A new shot where a segment is far from the one before it (a cut)."""
-    return _by_difference(embeddings, times_s, end_s, ratio, from_anchor=False)
+    return _of_frames(embeddings, times_s, end_s, ratio, from_anchor=False)
+
+
+def ssd_of_segments(
+    features: Floats,
+    starts_s: Times,
+    end_s: float,
+    ratio: float,
+    threshold: float | None = None,
+    *,
+    from_anchor: bool,
+) -> FrameScores:
+    """Either of segments whose features are given; `threshold` None follows the video."""
+    raw_ND = _checked(features, starts_s)
+    if len(raw_ND) == 0:
+        return _nothing()
+    if threshold is None:
+        size = float((raw_ND**2).sum(axis=1).mean())
+        threshold = change_threshold(raw_ND, same=size * SAME_PICTURE)
+    return _by_difference(
+        unit_rows(raw_ND), raw_ND, np.arange(len(raw_ND)), starts_s, end_s, ratio, threshold,
+        from_anchor=from_anchor,
+    )  # fmt: skip
+
+
+def _of_frames(
+    embeddings: Floats, times_s: Times, end_s: float, ratio: float, *, from_anchor: bool
+) -> FrameScores:
+    emb_TD = _checked(embeddings, times_s)
+    if len(emb_TD) == 0:
+        return _nothing()
+    segments = segment_starts(times_s)
+    means = unit_means(emb_TD, segments)
+    threshold = change_threshold(means)
+    return _by_difference(
+        emb_TD, means, segments, times_s, end_s, ratio, threshold, from_anchor=from_anchor
+    )
 
 
 def _by_difference(
-    embeddings: Floats, times_s: Times, end_s: float, ratio: float, *, from_anchor: bool
+    embeddings: Floats,
+    means: Floats,
+    segments: Indices,
+    times_s: Times,
+    end_s: float,
+    ratio: float,
+    threshold: float,
+    *,
+    from_anchor: bool,
 ) -> FrameScores:
     """Shots of whole segments. A frame matters by the change it saw and by how typical it is."""
-    emb_TD = _checked(embeddings, times_s)
-    segments = _segment_starts(times_s)
-    if len(segments) == 0:
-        return _nothing()
-    means = _unit_means(emb_TD, segments)
-    threshold = change_threshold(means)
     change = np.zeros(len(means))
     opens = np.zeros(len(means), np.bool_)
     opens[0] = True
@@ -158,37 +225,37 @@ def _by_difference(
         opens[at] = change[at] > threshold
         if opens[at]:
             anchor = at
-    firsts = _that_fit(segments[opens], emb_TD, times_s, end_s, ratio)
-    shot_of = _owner(firsts, len(emb_TD))
-    shot_means = _unit_means(emb_TD, firsts)
-    typical = likeness(emb_TD, shot_means[shot_of])
+    firsts = _that_fit(segments[opens], embeddings, times_s, end_s, ratio)
+    shot_of = owner(firsts, len(embeddings))
+    shot_means = unit_means(embeddings, firsts)
+    typical = likeness(embeddings, shot_means[shot_of])
     # Half where the change just reaches the threshold, linear between the segments' middles.
     half_way = change / (change + threshold)
-    middles = (segments + np.append(segments[1:], len(emb_TD)) - 1) / 2
-    seen = np.interp(np.arange(len(emb_TD)), middles, half_way)
+    middles = (segments + np.append(segments[1:], len(embeddings)) - 1) / 2
+    seen = np.interp(np.arange(len(embeddings)), middles, half_way)
     return FrameScores(
         scores=within_unit(0.6 * seen + 0.4 * typical),
         shots=shots_from_starts(firsts, times_s, end_s),
-        representatives=_representatives(emb_TD, firsts, shot_means),
+        representatives=representatives(embeddings, firsts, shot_means),
     )
 
 
-def change_threshold(segment_means: Floats) -> float:
+def change_threshold(segment_means: Floats, same: float = SAME_PICTURE) -> float:
     """The squared distance from which a segment counts as another shot.
 
-    Fixed numbers (100, 400, 800 on TimeSformer features) fit one encoder only. This one follows
-    the distances themselves: the median step plus three robust standard deviations, that is a step
+    Fixed numbers fit one encoder only (see summary_methods.PUBLISHED). This one follows the
+    distances themselves: the median step plus three robust standard deviations, that is a step
     unlike the ordinary ones. Where cuts are so frequent that they are the ordinary steps, half of
     what far-apart segments differ by is enough. Never below what compression alone does.
     """
     count = len(segment_means)
     if count < 2:
-        return SAME_PICTURE
+        return same
     steps = ((segment_means[1:] - segment_means[:-1]) ** 2).sum(axis=1)
     middle = float(np.median(steps))
     unusual = middle + 3 * 1.4826 * float(np.median(np.abs(steps - middle)))
     apart = segment_means - np.roll(segment_means, count // 2, axis=0)
-    return max(SAME_PICTURE, min(unusual, float(np.quantile((apart**2).sum(axis=1), 0.75)) / 2))
+    return max(same, min(unusual, float(np.quantile((apart**2).sum(axis=1), 0.75)) / 2))
 
 
 def _checked(embeddings: Floats, times_s: Times) -> Floats:
@@ -202,55 +269,6 @@ def _checked(embeddings: Floats, times_s: Times) -> Floats:
 
 def _nothing() -> FrameScores:
     return FrameScores(np.zeros(0, np.float32), (), np.zeros(0, np.int64))
-
-
-def _segment_starts(times_s: Times) -> Indices:
-    """First frames of segments of about SEGMENT_S; the last may be shorter."""
-    if len(times_s) < 2:
-        return np.zeros(len(times_s), np.int64)
-    pace_s = max(float(np.median(np.diff(times_s))), 1e-6)
-    return np.arange(0, len(times_s), max(1, round(SEGMENT_S / pace_s)))
-
-
-def _owner(firsts: Indices, count: int) -> Indices:
-    """[T]: which shot each frame is in."""
-    return np.repeat(np.arange(len(firsts)), np.diff(np.append(firsts, count)))
-
-
-def _unit_means(embeddings: Floats, firsts: Indices) -> Floats:
-    means: Floats = np.add.reduceat(embeddings, firsts, axis=0)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-9))
-    return means
-
-
-def _representatives(embeddings: Floats, firsts: Indices, means: Floats) -> Indices:
-    """Of each shot, the frame that shows most of what the shot is and the rest of the video is not.
-
-    Near the shot's mean and far from the video's: before a still camera the empty scene is typical
-    of every shot, and the person who walks through is what tells one from the other. Frames next
-    to cuts and in sudden change are left aside.
-    """
-    ordinary = embeddings @ embeddings.mean(axis=0)
-    steps = np.zeros(len(embeddings) + 1)
-    steps[1:-1] = ((embeddings[1:] - embeddings[:-1]) ** 2).sum(axis=1)
-    unrest = np.maximum(steps[:-1], steps[1:])
-    chosen = np.empty(len(firsts), np.int64)
-    for at, inner in enumerate(_inner_parts(firsts, len(embeddings))):
-        own = OWN_SHOT * (embeddings[inner] @ means[at])
-        telling = own - ordinary[inner] - 0.1 * unrest[inner]
-        chosen[at] = inner.start + int(telling.argmax())
-    return chosen
-
-
-def _inner_parts(firsts: Indices, count: int) -> list[slice]:
-    """Each shot without the frames next to its cuts, which fade and blur; never empty."""
-    parts = []
-    ends = np.append(firsts[1:], count)
-    for first, end in zip(firsts.tolist(), ends.tolist(), strict=True):
-        # From three frames up there is a frame that is not next to a cut.
-        margin = min(max(1, round(MARGIN_SHARE * (end - first))), (end - first - 1) // 2)
-        parts.append(slice(first + margin, end - margin))
-    return parts
 
 
 def _that_fit(

@@ -1,14 +1,17 @@
 """The ways to summarize that people choose from, by name."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from models.segment_summarizers import (
     FrameScores,
     key_shots,
     kmeans,
+    kmeans_of_segments,
     shots_of_scores,
     ssd_anchor,
+    ssd_of_segments,
     ssd_previous,
 )
 from models.types import Floats, Times
@@ -22,6 +25,17 @@ class Run(Protocol):
 
 class Score(Protocol):
     def __call__(self, embeddings: Floats, times_s: Times) -> Floats: ...
+
+
+class RunOnSegments(Protocol):
+    def __call__(
+        self,
+        features: Floats,
+        starts_s: Times,
+        end_s: float,
+        ratio: float,
+        threshold: float | None = None,
+    ) -> FrameScores: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,22 @@ UNTRAINED: dict[str, Run] = {
     "ssd_anchor": ssd_anchor,
     "ssd_previous": ssd_previous,
 }
+
+# Of segments whose features a video transformer gives, as the published system has them.
+OF_SEGMENTS: dict[str, RunOnSegments] = {
+    "kmeans": kmeans_of_segments,
+    "ssd_anchor": partial(ssd_of_segments, from_anchor=True),
+    "ssd_previous": partial(ssd_of_segments, from_anchor=False),
+}
+# How far apart, squared, two segments are between which the published system cuts.
+PUBLISHED = {"small": 100.0, "average": 400.0, "large": 800.0}
+PUBLISHED_DIM = 768  # numbers a segment had there
+
+
+def threshold_for(published: float, dim: int) -> float:
+    """The same for features of another size: a squared distance is a sum over all of them."""
+    return published * dim / PUBLISHED_DIM
+
 
 METHODS: dict[str, Method] = {
     method.name: method

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from models import hub, registry
 from models.checkpoint import Checkpoint, read_checkpoint
 from models.errors import CheckpointError, ModelUnavailableError
+from models.hub_checkpoints import origin_of
 from models.quality import NOT_MEASURED, Quality, quality_in_words
 from models.registry import ModelEntry
 
@@ -58,12 +60,29 @@ def model_facts(entry: ModelEntry) -> ModelFacts:
     """Nothing is raised where the folder does not fit: `problem` says what differs."""
     if entry.hub is not None:
         return _hub_facts(entry, entry.hub)
-    checkpoint, problem, folder = None, None, entry.checkpoint_folder
+    stamp = entry.stamp
+    if entry.checkpoint_folder is None or stamp is None:
+        return _checkpoint_facts(entry)
+    return _facts_of_stamp(entry, stamp)
+
+
+@lru_cache(maxsize=256)
+def _facts_of_stamp(entry: ModelEntry, _stamp: object) -> ModelFacts:
+    """Read once, for weights are hashed for it, as long as the files stay what they are."""
+    return _checkpoint_facts(entry)
+
+
+def _checkpoint_facts(entry: ModelEntry) -> ModelFacts:
+    checkpoint, problem, data, folder = None, None, "", entry.checkpoint_folder
     if folder is not None:
         try:
             checkpoint = read_checkpoint(folder)
+            data = data_in_words(checkpoint.config.get("data", {}))
         except CheckpointError as error:
             problem = str(error)
+        except (AttributeError, KeyError, TypeError, ValueError):  # anybody can write one
+            checkpoint = None
+            problem = f"The checkpoint {entry.name} describes itself in a way that is not known."
     return ModelFacts(
         name=entry.name,
         purpose=entry.purpose,
@@ -71,11 +90,17 @@ def model_facts(entry: ModelEntry) -> ModelFacts:
         licence=entry.licence,
         megabytes=None if checkpoint is None else _megabytes(checkpoint.folder),
         weights_hash=None if checkpoint is None else checkpoint.weights_hash,
-        data="" if checkpoint is None else data_in_words(checkpoint.config.get("data", {})),
+        data=data,
         quality=NOT_MEASURED if checkpoint is None else _quality(checkpoint),
         metrics={} if checkpoint is None else checkpoint.metrics,
         problem=problem,
+        place=None if entry.folder is None else _place(entry.folder),
     )
+
+
+def _place(folder: Path) -> str:
+    origin = origin_of(folder)
+    return "on this machine" if origin is None else f"from the hub: {origin}"
 
 
 def _hub_facts(entry: ModelEntry, model: hub.HubModel) -> ModelFacts:

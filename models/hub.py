@@ -10,10 +10,7 @@ import hashlib
 import json
 import logging
 import os
-import queue
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -23,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.errors import ModelUnavailableError
+from models.hub_child import asked_of_worker
 
 MODELS_DIR_VARIABLE = "FRAMESCRY_MODELS_DIR"
 WEIGHTS_FILE = "model.safetensors"
@@ -30,8 +28,6 @@ WEIGHTS_INDEX = "model.safetensors.index.json"
 CONFIG_FILE = "config.json"
 _PROBE_S = 1.5
 _PROBE_HOLDS_S = 30.0
-_REPORT_EVERY_S = 0.3
-_ENDING_S = 3.0
 _log = logging.getLogger(__name__)
 
 # What is being done, in words, and the share of it that is done. It may raise to stop the work.
@@ -248,65 +244,9 @@ def fetch(model: HubModel, report: Report = ignore_report, instead: str = "") ->
 
 
 def _fetched(model: HubModel, report: Report) -> Path:
-    """By a child process, which is ended where `report` raises.
-
-    Raises:
-        OSError: it did not come to its end.
-    """
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "models.hub_worker", model.repository, model.revision],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=_environment(),
-    )
-    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-    threading.Thread(target=_pass_on, args=(child, lines), daemon=True).start()
-    share: float | None = None
-    try:
-        while True:
-            report(f"Fetching {model.name}, {model.megabytes:,} MB", share)
-            try:
-                line = lines.get(timeout=_REPORT_EVERY_S)
-            except queue.Empty:
-                continue
-            if line is None:
-                raise OSError(f"its process ended with {child.wait()}")
-            said = json.loads(line)
-            if "folder" in said:
-                return Path(said["folder"])
-            if "error" in said:
-                raise OSError(said["error"])
-            share = said["done"] / said["total"]
-    finally:
-        _end(child)
-
-
-def _pass_on(child: "subprocess.Popen[bytes]", lines: "queue.SimpleQueue[bytes | None]") -> None:
-    assert child.stdout is not None
-    for line in child.stdout:
-        lines.put(line)
-    lines.put(None)
-
-
-def _environment() -> dict[str, str]:
-    """Plain HTTP: the hub's other way of giving files tells twice what arrived, or not at all."""
-    root = str(Path(__file__).resolve().parents[1])
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HF_HUB_DISABLE_XET": "1",
-    }
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Politely first: it removes what it has half written."""
-    child.terminate()
-    try:
-        child.wait(_ENDING_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    """Raises OSError where it did not come to its end; ends where `report` raises."""
+    words = f"Fetching {model.name}, {model.megabytes:,} MB"
+    return Path(asked_of_worker([model.repository, model.revision], words, report)["folder"])
 
 
 _probed: dict[str, tuple[float, bool]] = {}

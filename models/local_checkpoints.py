@@ -43,6 +43,12 @@ KINDS: dict[str, CheckpointKind] = {
         "FrameTextEncoder",
         "Finds moments by words or by a picture",
     ),
+    "bert_frame_text": CheckpointKind(
+        "frame_text_encoder",
+        "models.bert_frame_text",
+        "BertFrameText",
+        "Finds moments by English sentences or by a picture",
+    ),
     "keyframe_scorer": CheckpointKind(
         "frame_scorer",
         "models.keyframe_scorer",
@@ -114,6 +120,8 @@ def local_checkpoints() -> Iterator[LocalCheckpoint]:
     if not root.is_dir():
         return
     for folder in sorted(root.iterdir()):
+        if folder.name.startswith("."):  # on its way here
+            continue
         kind = _kind_of(folder)
         if kind in KINDS:
             yield LocalCheckpoint(folder.name, folder, KINDS[kind])

@@ -49,13 +49,14 @@ class ModelEntry:
         return CHECKPOINTS_DIR / self.name if own else None
 
     @property
-    def stamp(self) -> tuple[str, int, int] | None:
-        """Changes when the checkpoint is written again, its description last."""
+    def stamp(self) -> tuple[str | int, ...] | None:
+        """Changes when the checkpoint is written again."""
         folder = self.checkpoint_folder
         if folder is None or not (described := folder / CONFIG_FILE).is_file():
             return None
-        seen = described.stat()
-        return str(folder), seen.st_mtime_ns, seen.st_size
+        weights = folder / WEIGHTS_FILE
+        seen = [path.stat() for path in (described, weights) if path.is_file()]
+        return str(folder), *(part for stat in seen for part in (stat.st_mtime_ns, stat.st_size))
 
     @property
     def megabytes(self) -> float:

@@ -20,10 +20,12 @@ from app.tabs.summarize import SummarizeTab
 from app.tabs.tab import Tab
 from app.tabs.triggers import TriggersTab
 from app.tabs.triggers_api import offer_triggers
+from app.tabs.visitors import limit_visitors
 from app.timeline.component import HERE, head
 from app.timeline.look import theme
 from app.timeline.stage import build_stage, stopped
 
+WORK = "work"  # what takes long waits for its turn
 HEADER = """
 <div class="fs-title"><h1>Framescry</h1>
 <p>See what matters in a video, and find any moment of it in words.</p></div>"""
@@ -34,9 +36,11 @@ def build_demo(services: Services) -> gr.Blocks:
     settings = services.settings
     # On the disk of the store, so that taking an upload in is a link and not a second copy.
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.data_dir / "uploads"))
-    limits = {"concurrency_limit": settings.concurrency, "concurrency_id": "work"}
+    limits = {"concurrency_limit": settings.concurrency, "concurrency_id": WORK}
     page = gr.Blocks(
-        title="Framescry", analytics_enabled=False, delete_cache=(3600, settings.file_age_s)
+        title="Framescry",
+        analytics_enabled=False,
+        delete_cache=(min(3600, max(1, settings.file_age_s)), settings.file_age_s),
     )
     with page:
         video = gr.State(None)
@@ -78,6 +82,8 @@ def build_demo(services: Services) -> gr.Blocks:
 
         page.load(**in_browser("openAskedTab()"))
         page.load(opening.guarded_load(), bar.remembered, opening.outputs, **QUIET)
+    limit_visitors(page, WORK, settings.asks_an_hour)
+    page.queue(max_size=settings.queue_length or None)
     return page
 
 
@@ -86,13 +92,14 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     for folder in (settings.media_dir, settings.export_dir):
         folder.mkdir(parents=True, exist_ok=True)
     return {
-        "server_name": os.environ.get("GRADIO_SERVER_NAME", settings.host),  # a Space sets it
+        "server_name": settings.host,
         "server_port": settings.port,
         "max_file_size": f"{settings.max_upload_mb}mb",
         "allowed_paths": [
             str(folder) for folder in (settings.media_dir, settings.export_dir, EXAMPLES_DIR)
         ],
         "mcp_server": settings.mcp,
+        "ssr_mode": False,  # a Space may ask for it; the page is made in the browser
         "show_error": True,
         "footer_links": ["api"],
         "favicon_path": HERE / "icon.svg",

@@ -98,16 +98,20 @@ class ResultFiles:
         target = self._new_file(video, REPORT_ENDING)
         return speak(text, target, voice, words_a_minute)
 
+    def drop_old(self) -> None:
+        """Removes downloads that were written longer ago than they are kept."""
+        drop_older(self._settings.export_dir, self._settings.file_age_s)
+
     def _new_file(self, video: VideoInfo, ending: str) -> Path:
         """A new folder each time: whoever does not know its name cannot ask for the file."""
-        _drop_older(self._settings.export_dir, self._settings.file_age_s)
+        self.drop_old()
         folder = self._settings.export_dir / secrets.token_hex(16)
         private_folder(folder)
         return folder / f"{file_stem(video.name)}{ending}"
 
 
-def _drop_older(folder: Path, age_s: float) -> None:
-    """Removes downloads that were written longer ago than they are kept."""
+def drop_older(folder: Path, age_s: float) -> None:
+    """Removes the folders in it that were written longer ago."""
     for old in folder.glob("*"):
         with suppress(FileNotFoundError):  # another request removed it
             if time.time() - old.stat().st_mtime > age_s:

@@ -235,8 +235,11 @@ class IndexStore:
         finally:
             os.close(lock)
 
-    def evict(self) -> None:
-        """Removes what dead writers left, then the least recently read until all of it fits."""
+    def evict(self, unread_s: float | None = None) -> None:
+        """Removes what dead writers left, then the least recently read until all of it fits.
+
+        `unread_s`: what was not read for so long goes in any case.
+        """
         if not self._root.is_dir():
             return
         sweep(self._root)
@@ -244,7 +247,9 @@ class IndexStore:
                  for folder in self._root.glob("[!.]*/*")]  # fmt: skip
         excess = sum(size for _, size, _ in found) - self._capacity_bytes
         for read_at, size, folder in sorted(found):
-            if excess <= 0 or time.time() - read_at < RECENT_S:
+            idle_s = time.time() - read_at
+            too_old = unread_s is not None and idle_s > unread_s
+            if idle_s < RECENT_S or not (too_old or excess > 0):
                 break
             _remove_folder(folder, self._root)
             with suppress(OSError):  # other indexes of the same video stay

@@ -6,11 +6,28 @@ from pathlib import Path
 from typing import Any
 
 _OWN_HOSTS = ("127.0.0.1", "localhost", "::1")
+# Where anybody may come, and two cores serve them all: shorter, smaller, and gone sooner. The disk
+# of a Space is empty after each start, so models are loaded before somebody waits for them.
+_ON_A_SPACE: dict[str, Any] = {
+    "max_upload_mb": 300,
+    "max_duration_s": 1800.0,
+    "max_download_mb": 200,
+    "max_download_s": 1800.0,
+    "index_cache_mb": 2000,
+    "media_cache_mb": 8000,
+    "file_age_s": 3600,
+    "queue_length": 20,
+    "asks_an_hour": 60,
+    "preload": True,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Limits, folders and switches. Every field can be set as FRAMESCRY_<FIELD IN CAPITALS>."""
+    """Limits, folders and switches. Every field can be set as FRAMESCRY_<FIELD IN CAPITALS>.
+
+    What is not set is as here, and on a Space as in _ON_A_SPACE.
+    """
 
     data_dir: Path = Path.home() / ".cache" / "framescry"
     max_upload_mb: int = 2500
@@ -24,6 +41,12 @@ class Settings:
     file_age_s: int = 86400
     sample_fps: float = 2.0
     concurrency: int = 2
+    # How many may wait for their turn, and how often one visitor may ask for what is costly; 0 is
+    # no limit.
+    queue_length: int = 0
+    asks_an_hour: int = 0
+    # Whether the shipped models are loaded once the page is up, before somebody asks.
+    preload: bool = False
     # Models that nobody uses leave memory beyond these; 0: no such limit.
     models_mb: int = 0
     free_memory_mb: int = 500
@@ -59,9 +82,16 @@ class Settings:
             text = os.environ.get(key)
             if text is not None:
                 values[field.name] = _parse(key, text, type(getattr(cls(), field.name)))
-        host = os.environ.get("GRADIO_SERVER_NAME", values.get("host", cls().host))
-        values.setdefault("library", "SPACE_ID" not in os.environ and host in _OWN_HOSTS)
-        return cls(**values)
+        # A Space says where to listen in Gradio's words.
+        values["host"] = host = os.environ.get("GRADIO_SERVER_NAME", values.get("host", cls().host))
+        if "port" not in values and (port := os.environ.get("GRADIO_SERVER_PORT")):
+            values["port"] = _parse("GRADIO_SERVER_PORT", port, int)
+        values.setdefault("library", not on_a_space() and host in _OWN_HOSTS)
+        return cls(**{**(_ON_A_SPACE if on_a_space() else {}), **values})
+
+
+def on_a_space() -> bool:
+    return "SPACE_ID" in os.environ
 
 
 def _parse(key: str, text: str, kind: type) -> Any:

@@ -22,12 +22,14 @@ def said_plainly(handler: Handler, on_failure: Callable[[str], Updates]) -> Hand
     """The handler, with every way of failing turned into a sentence.
 
     `on_failure` says where on the page the sentence is put; what it does not name stays as it is.
-    A handler that is closed (Cancel) just ends: the button that closed it says so.
+    A handler that is closed (Cancel) just ends: the button that closed it says so. Its `admit` is
+    called first and may refuse by raising.
     """
 
     @functools.wraps(handler)
     def run(*inputs: Any) -> Iterator[Updates]:
         try:
+            run.admit()  # type: ignore[attr-defined] # a function's own, set below
             yield from handler(*inputs)
         except CancelledError:
             yield on_failure("")
@@ -39,7 +41,12 @@ def said_plainly(handler: Handler, on_failure: Callable[[str], Updates]) -> Hand
             yield on_failure(SORRY)
             raise gr.Error(SORRY, print_exception=False) from error
 
+    run.admit = _anybody  # type: ignore[attr-defined]
     return run
+
+
+def _anybody() -> None:
+    """Nobody is refused, unless said otherwise."""
 
 
 def problem(text: str) -> dict[str, str] | None:

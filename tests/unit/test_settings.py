@@ -25,3 +25,22 @@ def test_what_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, key: str,
     monkeypatch.setenv(key, text)
     with pytest.raises(ValueError, match=f"{key} is .*{text}"):
         Settings.from_environment()
+
+
+def test_a_space_is_smaller_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    here = Settings.from_environment()
+    monkeypatch.setenv("SPACE_ID", "owner/name")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7861")
+    there = Settings.from_environment()
+    assert (there.host, there.port) == ("0.0.0.0", 7861)
+    assert here.library and not there.library
+    assert here.asks_an_hour == here.queue_length == 0 < there.queue_length < there.asks_an_hour
+    for limit in ("max_upload_mb", "max_duration_s", "max_download_mb", "file_age_s"):
+        assert getattr(there, limit) < getattr(here, limit), limit
+    assert there.preload and not here.preload
+    monkeypatch.setenv("FRAMESCRY_MAX_DURATION_S", "60")
+    monkeypatch.setenv("FRAMESCRY_LIBRARY", "1")
+    told = Settings.from_environment()
+    assert told.max_duration_s == 60 and told.library and told.asks_an_hour == there.asks_an_hour

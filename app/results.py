@@ -33,9 +33,13 @@ class Sampling:
     fps: float
     frames: int
     depth: str = "full"  # "full", or "first look": the stream's own key frames only
+    segment_frames: int | None = None  # where each score is of a segment of so many frames
 
     def to_json(self) -> dict[str, Any]:
-        return {"fps": plain(self.fps), "frames": self.frames, "depth": self.depth}
+        said = {"fps": plain(self.fps), "frames": self.frames, "depth": self.depth}
+        if self.segment_frames is not None:
+            said["segment_frames"] = self.segment_frames
+        return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the page, the command line and the API can do. The one place where models meet pipelines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ from app.performance import Meter
 from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest, SummaryRequest
 from app.pipelines.searchable import Searchables
 from app.progress import Done, Progress, Report, Stop, run_reporting
+from app.segment_service import SegmentService
 from app.settings import Settings
 from app.sources.store import MediaStore, StoredVideo
 from app.trigger_service import TriggerService
@@ -70,6 +71,7 @@ class Services:
             settings, self.media, self.indexes, self.searchables, _quality
         )
         self.actions = ActionService(self.indexes, self.library, _quality)
+        self.segments = SegmentService(self.indexes, _quality)
         self.triggers = TriggerService(
             self.indexes, self.library, self.searchables, self.files, _quality
         )
@@ -162,21 +164,36 @@ class Services:
         self, video: VideoInfo, request: SummaryRequest, meter: Meter | None = None
     ) -> "Iterator[SummaryStep]":
         """Partial results as they come, the complete one last; closing it cancels the work."""
-        from app.pipelines.summarize import SummaryStep, summarize
+        from app.pipelines.summarize import SummaryModels, SummaryStep, summarize
 
         meter = meter or Meter()
         yield SummaryStep(Progress("Loading the model"), meter.reading(), video.start_s)
-        models = self._summary_models(request)
+        models: list[SummaryModels] = []
+        with closing(self._summary_models(request)) as loading:
+            for step in loading:
+                if isinstance(step, Done):
+                    models.append(step.value)
+                else:
+                    yield SummaryStep(step, meter.reading(), video.start_s)
         kept = self.searchables
-        steps = summarize(video, request, models, self.indexes, meter, kept)
+        steps = summarize(video, request, models[0], self.indexes, meter, kept)
         yield from self.library.remembered(steps, video, request.encoder, request.fps)
 
-    def _summary_models(self, request: SummaryRequest) -> "SummaryModels":
+    def _summary_models(
+        self, request: SummaryRequest
+    ) -> "Generator[Progress | Done[SummaryModels], None, None]":
+        """What the request needs. Only what reads segments takes so long that it is reported."""
+        if request.encoder in self.segments.encoders:
+            yield from self.segments.models(request)
+        else:
+            yield Done(self._models_of_frames(request))
+
+    def _models_of_frames(self, request: SummaryRequest) -> "SummaryModels":
         from app.pipelines.summarize import SummaryModels
 
         encoders = registry.names("frame_encoder")
         if request.encoder not in encoders:
-            known = ", ".join(encoders)
+            known = ", ".join([*encoders, *self.segments.encoders])
             raise RequestError(f"{request.encoder!r} makes no index; choose one of {known}.")
         methods = [METHODS[name] for name in (request.method, request.compare) if name]
         readers = {method.scorer for method in methods if method.scorer}

@@ -1,7 +1,7 @@
 """What a wrapper must offer so that pipelines can use it. numpy in, numpy out."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.certainty import Certainty
 from models.types import (
@@ -125,6 +125,7 @@ class SegmentClassifier(Protocol):
         ...
 
 
+@runtime_checkable
 class SegmentEncoder(Protocol):
     """Segments of a video to embeddings, from several pictures of each."""
 
@@ -140,7 +141,10 @@ class SegmentEncoder(Protocol):
         ...
 
     def attend(self, frames: Pixels) -> Floats:
-        """Where it looked: u8 RGB [T, H, W, 3] -> float32 [T, h, w] in [0, 1]."""
+        """Where it looked: u8 RGB [T, H, W, 3] -> float32 [T, h, w] in [0, 1].
+
+        The map lies over the middle square of the pictures, which is all that it sees.
+        """
         ...
 
 

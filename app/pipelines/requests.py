@@ -23,6 +23,7 @@ class SummaryRequest:
     """Which moments to choose: so many keyframes, or so large a share of the time.
 
     `compare` is a method whose curve is shown beside; `query` are words that steer the choice.
+    `threshold`: of segments, the squared distance that is a change; None follows the video.
     """
 
     method: str = DEFAULT_METHOD
@@ -33,6 +34,7 @@ class SummaryRequest:
     encoder: str = DEFAULT_ENCODER
     compare: str | None = None
     query: str | None = None
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         for method in (self.method, self.compare):
@@ -54,6 +56,8 @@ class SummaryRequest:
             raise RequestError(
                 f"The share of the time must be above 0 and at most 1, not {self.ratio}."
             )
+        if self.threshold is not None and not 0 < self.threshold < math.inf:
+            raise RequestError(f"A change must be a number above 0, not {self.threshold}.")
         if self.spacing_s < 0:
             raise RequestError(f"Spacing must not be negative, not {self.spacing_s}.")
         check_fps(self.fps)

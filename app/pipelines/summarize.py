@@ -1,7 +1,7 @@
 """Which moments of a video matter, and which shots show the most of it in the time given."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from app.pipelines.indexing import IndexStep, index_video
 from app.pipelines.query import tidy
 from app.pipelines.requests import DEFAULT_RATIO, SummaryRequest
 from app.pipelines.searchable import Searchables
+from app.pipelines.segment_features import encode_segments, one_row_each, plan_of
 from app.pipelines.steering import Words, words_of
 from app.progress import Progress
 from app.results import (
@@ -25,10 +26,11 @@ from app.results import (
     ScoredShot,
     SummaryResult,
 )
-from models.protocols import FrameEncoder, FrameScorer, FrameTextEncoder
+from models.protocols import FrameEncoder, FrameScorer, FrameTextEncoder, SegmentEncoder
+from models.segment_parts import unit_rows
 from models.segment_summarizers import FrameScores
-from models.summary_methods import METHODS, Method, run_method
-from models.types import VideoInfo
+from models.summary_methods import METHODS, OF_SEGMENTS, Method, run_method, threshold_for
+from models.types import Floats, VideoInfo
 
 # Choosing from a growing index takes longer the longer the video is. After each time so many
 # times as long goes to looking on, so that it never takes more than a small share.
@@ -37,9 +39,12 @@ PAUSE_BY_COST = 12.0
 
 @dataclass(frozen=True, slots=True)
 class SummaryModels:
-    """What a request needs, loaded: the encoder of the index, and what reads that index."""
+    """What a request needs, loaded: the encoder of the index, and what reads that index.
 
-    encoder: FrameEncoder
+    An encoder of segments takes the place of all that reads an index of frames.
+    """
+
+    encoder: FrameEncoder | SegmentEncoder
     scorers: Mapping[str, FrameScorer] = field(default_factory=dict)  # of trained methods
     words: FrameTextEncoder | None = None  # of a query
     qualities: Mapping[str, str] = field(default_factory=dict)  # by the name of the model
@@ -79,7 +84,7 @@ def summarize(
     if request.query is not None:
         words = words_of(request.query, models.words, kept or Searchables())
     next_at = 0.0
-    for step in index_video(video, models.encoder, request.fps, store, meter):
+    for step in _steps(video, request, models, store, meter):
         result = None
         due = step.complete or time.perf_counter() >= next_at
         if step.index is not None and len(step.index) and due:
@@ -93,6 +98,59 @@ def summarize(
         )
 
 
+def _steps(
+    video: VideoInfo,
+    request: SummaryRequest,
+    models: SummaryModels,
+    store: IndexStore,
+    meter: Meter,
+) -> Iterator[IndexStep]:
+    if isinstance(models.encoder, SegmentEncoder):
+        return encode_segments(video, models.encoder, store, meter)
+    return index_video(video, models.encoder, request.fps, store, meter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read so far, one row a score, and how a method runs on it."""
+
+    index: FrameIndex
+    embeddings: Floats  # of length one
+    sampling: Sampling
+    by: Callable[[Method], FrameScores]
+
+
+def _read(
+    end_s: float, request: SummaryRequest, models: SummaryModels, index: FrameIndex, depth: str
+) -> _Read:
+    ratio = request.ratio or DEFAULT_RATIO
+    if isinstance(models.encoder, SegmentEncoder):
+        return _read_segments(end_s, request, models.encoder, index, depth)
+    embeddings = index.embeddings.astype(np.float32)
+
+    def by(method: Method) -> FrameScores:
+        score = models.scorers[method.scorer].score if method.scorer is not None else None
+        return run_method(method, score, embeddings, index.times_s, end_s, ratio)
+
+    return _Read(index, embeddings, Sampling(request.fps, len(index), depth), by)
+
+
+def _read_segments(
+    end_s: float, request: SummaryRequest, encoder: SegmentEncoder, kept: FrameIndex, depth: str
+) -> _Read:
+    plan = plan_of(encoder)
+    index, starts_s = one_row_each(kept, plan)
+    features = index.embeddings.astype(np.float32)
+    threshold = request.threshold and threshold_for(request.threshold, encoder.dim)
+
+    def by(method: Method) -> FrameScores:
+        run = OF_SEGMENTS[method.name]
+        return run(features, starts_s, end_s, request.ratio or DEFAULT_RATIO, threshold)
+
+    sampling = Sampling(plan.fps, len(index), depth, plan.frames)
+    return _Read(index, unit_rows(features), sampling, by)
+
+
 def _summary_of(
     video: VideoInfo,
     request: SummaryRequest,
@@ -104,12 +162,8 @@ def _summary_of(
 ) -> SummaryResult:
     ratio = request.ratio or DEFAULT_RATIO
     end_s = max(video.end_s, float(index.times_s[-1]))
-    embeddings = index.embeddings.astype(np.float32)
-
-    def by(method: Method) -> FrameScores:
-        score = models.scorers[method.scorer].score if method.scorer is not None else None
-        return run_method(method, score, embeddings, index.times_s, end_s, ratio)
-
+    read = _read(end_s, request, models, index, step.depth)
+    index, embeddings, by = read.index, read.embeddings, read.by
     method = METHODS[request.method]
     found = by(method)
     steered = False
@@ -129,7 +183,7 @@ def _summary_of(
         video=video,
         model=models.behind(method),
         method=request.method,
-        sampling=Sampling(request.fps, len(index), step.depth),
+        sampling=read.sampling,
         frames=tuple(
             ScoredFrame(float(t), float(s)) for t, s in zip(index.times_s, scores, strict=True)
         ),

@@ -102,10 +102,10 @@ class EncoderLayer(nn.Module):
         self.attention = TimedAttention(shape.dim, shape.heads, None)
         self.mlp = nn.Sequential(
             nn.LayerNorm(shape.dim),
-            nn.Linear(shape.dim, 2 * shape.dim),
+            nn.Linear(shape.dim, shape.hidden_dim),
             nn.GELU(),
             nn.Dropout(shape.dropout),
-            nn.Linear(2 * shape.dim, shape.dim),
+            nn.Linear(shape.hidden_dim, shape.dim),
         )
         self.drop = nn.Dropout(shape.dropout)
 

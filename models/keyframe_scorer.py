@@ -39,6 +39,7 @@ class ScorerShape:
     branches: str = "both"
     dropout: float = 0.3
     input_dropout: float = 0.3
+    feedforward_dim: int | None = None  # of the Transformer's layers; None: twice dim
 
     def __post_init__(self) -> None:
         for name in ("input_dim", "dim", "heads"):
@@ -47,8 +48,13 @@ class ScorerShape:
         _need(self.dim % (2 * self.heads) == 0, "dim is an even number for each head", self.dim)
         _need(self.window_s > 0, "window_s is above 0", self.window_s)
         _need(self.branches in BRANCHES, f"branches is one of {BRANCHES}", self.branches)
+        _need(self.hidden_dim >= 1, "feedforward_dim is at least 1", self.feedforward_dim)
         for name in ("dropout", "input_dropout"):
             _need(0 <= getattr(self, name) < 1, f"{name} is in [0, 1)", getattr(self, name))
+
+    @property
+    def hidden_dim(self) -> int:
+        return 2 * self.dim if self.feedforward_dim is None else self.feedforward_dim
 
     @property
     def windows_s(self) -> dict[str, float | None]:
@@ -58,15 +64,15 @@ class ScorerShape:
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every stored tensor."""
-        dim = self.dim
+        dim, hidden = self.dim, self.hidden_dim
         weights = {"project": (dim, self.input_dim)}
         norms = ["norm", "score.0"]
         attentions = [f"branches.{name}" for name in self.windows_s]
         for layer in range(self.layers):
             norms += [f"layers.{layer}.attention_norm", f"layers.{layer}.mlp.0"]
             attentions.append(f"layers.{layer}.attention")
-            weights |= {f"layers.{layer}.mlp.1": (2 * dim, dim)}
-            weights |= {f"layers.{layer}.mlp.4": (dim, 2 * dim)}
+            weights |= {f"layers.{layer}.mlp.1": (hidden, dim)}
+            weights |= {f"layers.{layer}.mlp.4": (dim, hidden)}
         for name in attentions:
             weights |= {f"{name}.query": (dim, dim), f"{name}.key_value": (2 * dim, dim)}
             weights |= {f"{name}.out": (dim, dim)}

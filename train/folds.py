@@ -77,7 +77,7 @@ SOURCES = (
 )
 
 
-def fit_quietly(config: ScorerConfig, parts: Parts) -> KeyframeTraining:
+def fit_quietly(config: ScorerConfig, parts: Parts[ScoredVideo]) -> KeyframeTraining:
     """Trains without logs and files."""
     lightning.seed_everything(config.seed, verbose=False)
     model = KeyframeTraining(config)

@@ -10,7 +10,7 @@ import torch
 
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.keyframe_network import ScorerNetwork
-from models.keyframe_scorer import KIND, score_logits
+from models.keyframe_scorer import KIND, ScorerShape, score_logits
 from train import shipping
 from train.data.judged import ScoredVideo
 from train.data.judged_sets import TVSUM
@@ -73,7 +73,7 @@ def export_scorer(
     backbone = source_of(config.data.dataset, config.data.features_dir)
     if report["backbone"] != backbone:
         raise ValueError(f"{report_path} has figures of {report['backbone']}, not of {backbone}")
-    if report["config"]["model"] != dataclasses.asdict(config.model):
+    if ScorerShape(**report["config"]["model"]) != config.model:
         raise ValueError(f"{report_path} has figures of another network than the config's")
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     network = ScorerNetwork(config.model).eval()

@@ -22,15 +22,14 @@ from models.keyframe_network import ScorerNetwork
 from models.types import Floats
 from train import fitting
 from train.command import run_command
-from train.data.judged import ScoredVideo
+from train.data.judged import LEVELS, ScoredVideo
 from train.data.tvsum_folds import Parts, load_scored_videos, parts_of
 from train.keyframe_config import ScorerConfig, ScorerData, load_config
-from train.losses import pairwise_ranking_loss, random_pairs, regression_loss
+from train.losses import importance_losses
 from train.metrics import rank_correlations
 from train.schedules import warm_cosine
 
 WATCHED = "val/tau"
-LEVELS = 5  # annotators give 1 to 5
 
 Sample = dict[str, Tensor]  # features [T, D], times_s [T], annotators [A, T] in [0, 1]
 
@@ -73,7 +72,7 @@ class VideoParts(Dataset[Sample]):
 
 
 class ScorerVideos(lightning.LightningDataModule):
-    def __init__(self, config: ScorerConfig, parts: Parts) -> None:
+    def __init__(self, config: ScorerConfig, parts: Parts[ScoredVideo]) -> None:
         super().__init__()
         self._config = config
         self._parts = parts
@@ -106,14 +105,11 @@ class KeyframeTraining(fitting.ValidatedModule):
 
     def training_step(self, batch: list[Sample], number: int) -> Tensor:
         learning = self.config.learning
-        ranking, regression = [], []
+        losses = []
         for sample in batch:
             logits_T = self.network(sample["features"], sample["times_s"]).float()
-            first, second = random_pairs(len(logits_T))
-            pairs = first.to(logits_T.device), second.to(logits_T.device)
-            ranking.append(pairwise_ranking_loss(logits_T, sample["annotators"], pairs))
-            regression.append(regression_loss(logits_T.sigmoid(), sample["annotators"]))
-        order, distance = torch.stack(ranking).mean(), torch.stack(regression).mean()
+            losses.append(torch.stack(importance_losses(logits_T, sample["annotators"])))
+        order, distance = torch.stack(losses).mean(dim=0)
         loss = learning.ranking_weight * order + learning.regression_weight * distance
         figures = {"loss": loss, "ranking": order, "regression": distance}
         self.log_dict(
@@ -160,7 +156,7 @@ class Report(Callback):
             print(f"round {trainer.current_epoch} {shown}", flush=True)
 
 
-def load_parts(config: ScorerConfig) -> Parts:
+def load_parts(config: ScorerConfig) -> Parts[ScoredVideo]:
     """Raises ValueError where the features are not those the network is made for."""
     data = config.data
     videos = load_scored_videos(Path(data.data_dir), data.features_dir, data.dataset)

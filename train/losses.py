@@ -35,3 +35,11 @@ def random_pairs(count: int, pairs: int = PAIRS) -> tuple[Tensor, Tensor]:
 def regression_loss(scores: Tensor, annotators: Tensor) -> Tensor:
     """Squared distance to the annotators' mean; both in [0, 1]."""
     return functional.mse_loss(scores, annotators.mean(0))
+
+
+def importance_losses(logits: Tensor, annotators: Tensor) -> tuple[Tensor, Tensor]:
+    """(ranking over random pairs, regression); logits [T], annotators [A, T] in [0, 1]."""
+    first, second = random_pairs(len(logits))
+    pairs = first.to(logits.device), second.to(logits.device)
+    ranking = pairwise_ranking_loss(logits, annotators, pairs)
+    return ranking, regression_loss(logits.sigmoid(), annotators)

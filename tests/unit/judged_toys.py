@@ -76,18 +76,18 @@ def write_tvsum_matlab(path: Path, names: list[str]) -> None:
         raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
 
 
-def write_summe(folder: Path, names: list[str], version: str = "5") -> None:
+def write_summe(folder: Path, names: list[str], version: str = "5", frames: int = FRAMES) -> None:
     """GT/NAME.mat and videos/NAME.mp4."""
     (folder / "GT").mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
-        plain_video(folder / "videos" / f"{name}.mp4", number)
-        chosen = choices(number)
+        plain_video(folder / "videos" / f"{name}.mp4", number, frames)
+        chosen = choices(number, frames)
         fields = {
             "user_score": chosen.astype(np.float64),
             "gt_score": (chosen > 0).mean(axis=1, keepdims=True),
-            "nFrames": np.array([[float(FRAMES)]]),
+            "nFrames": np.array([[float(frames)]]),
             "FPS": np.array([[float(FPS)]]),
-            "video_duration": np.array([[FRAMES / FPS]]),
+            "video_duration": np.array([[frames / FPS]]),
         }
         path = folder / "GT" / f"{name}.mat"
         if version == "5":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -59,6 +59,9 @@ def load_scored_videos(
     return videos
 
 
+Video = TypeVar("Video", bound=Named)
+
+
 def fold_of_each(videos: Sequence[Named]) -> list[int]:
     """The fold that tests each video: dealt out category by category, so folds are alike.
 
@@ -74,14 +77,14 @@ def fold_of_each(videos: Sequence[Named]) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Generic[Video]):
     """Who trains and who is held out."""
 
-    trained: list[ScoredVideo]
-    held: list[ScoredVideo]
+    trained: list[Video]
+    held: list[Video]
 
 
-def parts_of(videos: Sequence[ScoredVideo], fold: int | None, *, inner: bool = False) -> Parts:
+def parts_of(videos: Sequence[Video], fold: int | None, *, inner: bool = False) -> Parts[Video]:
     """Fold `fold` held out; with `inner`, that fold is left out and the next one held out instead.
 
     None trains on everything.

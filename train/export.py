@@ -7,6 +7,7 @@
     python -m train.export captioner [--run STATE.ckpt] [--to checkpoints/captioner]
     python -m train.export compact_detector [--run STATE.ckpt] [--to checkpoints/compact_detector]
     python -m train.export trigger_detector [--run STATE.ckpt] [--to checkpoints/trigger_detector]
+    python -m train.export trigger_video --config CONFIG [--run STATE.ckpt] [--to FOLDER]
 
 Without --run the last state of the config's run is taken.
 """
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from models.checkpoint import Checkpoint
+from models.local_checkpoints import local_dir
 from train import fitting
 
 
@@ -99,6 +101,17 @@ def _action_classifier(
     )
 
 
+def _trigger_video(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import trigger_video_config, trigger_video_export
+
+    config = trigger_video_config.load_config(config_path, settings)
+    return trigger_video_export.export_trigger_video(
+        config, state_path or fitting.last_checkpoint(config.run), folder
+    )
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
     "action_classifier": _action_classifier,
@@ -108,7 +121,15 @@ EXPORTS: dict[str, Export] = {
     "captioner": _captioner,
     "compact_detector": _compact_detector,
     "trigger_detector": _trigger_detector,
+    "trigger_video": _trigger_video,
 }
+# What is not named as its config, and what does not ship: that goes where local models are.
+CONFIGS = {"trigger_video": "triggers_resnet18"}
+LOCAL = ("trigger_video",)
+
+
+def _default_folder(model: str, config_path: Path) -> Path:
+    return local_dir() / config_path.stem if model in LOCAL else Path("checkpoints") / model
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,10 +138,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="default: train/configs/MODEL.yaml")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--run", type=Path, help="default: the last state of the config's run")
-    parser.add_argument("--to", type=Path, help="default: checkpoints/MODEL")
+    parser.add_argument("--to", type=Path, help="default: checkpoints/MODEL or local/CONFIG")
     flags = parser.parse_args(arguments)
-    config_path = flags.config or Path(f"train/configs/{flags.model}.yaml")
-    folder = flags.to or Path("checkpoints") / flags.model
+    name = CONFIGS.get(flags.model, flags.model)
+    config_path = flags.config or Path(f"train/configs/{name}.yaml")
+    folder = flags.to or _default_folder(flags.model, config_path)
     try:
         checkpoint = EXPORTS[flags.model](config_path, flags.settings, flags.run, folder)
     except (ValueError, FileNotFoundError) as error:

@@ -112,20 +112,30 @@ class ImageTextEncoder:
         return np.asarray(made["pixel_values"].numpy(), np.float32)
 
     def _read(self, texts: list[str]) -> "dict[str, Tensor]":
+        import torch
+
         tokenizer = self._model.processor.tokenizer
         longest = self._model.network.config.text_config.max_position_embeddings
         if self._by_sigmoid:
-            # In lower case and without a mask, as in training; not every tokenizer file says so.
-            read = tokenizer(
-                [text.lower() for text in texts], padding="max_length", truncation=True,
-                max_length=min(longest, SIGLIP_TOKENS), return_tensors="pt",
-            )  # fmt: skip
-            return {"input_ids": read["input_ids"].to(self._model.device)}
+            rows = [
+                _as_siglip_reads(tokenizer, text, min(longest, SIGLIP_TOKENS)) for text in texts
+            ]
+            return {"input_ids": torch.tensor(rows, device=self._model.device)}
         read = tokenizer(
             texts, padding=True, truncation=True, max_length=longest, return_tensors="pt"
         )
         names = ("input_ids", "attention_mask")
         return {name: read[name].to(self._model.device) for name in names}
+
+
+def _as_siglip_reads(tokenizer: Any, text: str, length: int) -> list[int]:
+    """In lower case, then the end's token, then padding that is read as the rest: as in training.
+
+    Which of this a tokenizer does by itself depends on the file it came from and on its version.
+    """
+    read: list[int] = tokenizer(text.lower(), add_special_tokens=False)["input_ids"]
+    ended = [*read[: length - 1], tokenizer.eos_token_id]
+    return ended + [tokenizer.pad_token_id] * (length - len(ended))
 
 
 def _picture_side(network: Any) -> "nn.Module":

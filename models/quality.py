@@ -66,6 +66,18 @@ def _frame_text(metrics: Metrics, config: Metrics) -> Quality:
     )
 
 
+def _bert_frame_text(metrics: Metrics, config: Metrics) -> Quality:
+    source, gallery = metrics["source"], metrics[f"{metrics['source']}_gallery"]
+    recall, first = metrics[f"{source}_recall_10"], metrics[f"{source}_recall_1"]
+    error = 100 * metrics["ece_1_searched"]
+    return Quality(
+        f"{source} recall@10 {recall:.0%}",
+        f"The right one among the first ten for a caption, of {gallery} of {source}: {recall:.0%} "
+        f"(chance {min(10 / gallery, 1):.0%}), at the first place {first:.0%}. Stated "
+        f"probabilities are off by {error:.1f} points.",
+    )
+
+
 def _backbone(metrics: Metrics, config: Metrics) -> Quality:
     cosine = metrics["cosine"]
     agreement = metrics["teacher_agreement"]
@@ -157,6 +169,7 @@ def _plain(value: float) -> str:
 WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {
     "keyframe_scorer": _keyframe_scorer,
     "frame_text_encoder": _frame_text,
+    "bert_frame_text": _bert_frame_text,
     "backbone": _backbone,
     "captioner": _captioner,
     "action_classifier": _action_classifier,

@@ -6,10 +6,12 @@
     python -m train.export action_classifier [--run STATE.ckpt]
     python -m train.export captioner [--run STATE.ckpt] [--to checkpoints/captioner]
     python -m train.export compact_detector [--run STATE.ckpt] [--to checkpoints/compact_detector]
+    python -m train.export frame_search [--run STATE.ckpt] [--to checkpoints/local/NAME]
     python -m train.export trigger_detector [--run STATE.ckpt] [--to checkpoints/trigger_detector]
+    python -m train.export cnn_rnn [--config CONFIG] [--run STATE.ckpt] [--to FOLDER]
     python -m train.export trigger_video --config CONFIG [--run STATE.ckpt] [--to FOLDER]
 
-Without --run the last state of the config's run is taken.
+Without --run the last state of the config's run is taken, of cnn_rnn the best.
 """
 
 import argparse
@@ -112,8 +114,29 @@ def _trigger_video(
     )
 
 
+def _frame_search(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import frame_search_config, frame_search_export
+
+    config = frame_search_config.load_config(config_path, settings)
+    return frame_search_export.export_frame_search(config, state_path, folder)
+
+
+def _cnn_rnn(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import cnn_rnn, cnn_rnn_config, cnn_rnn_export
+
+    config = cnn_rnn_config.load_config(config_path, settings)
+    return cnn_rnn_export.export_cnn_rnn(
+        config, state_path or cnn_rnn.best_checkpoint(config), folder
+    )
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
+    "frame_search": _frame_search,
     "action_classifier": _action_classifier,
     "backbone": _backbone,
     "keyframe_scorer": _keyframe_scorer,
@@ -122,10 +145,15 @@ EXPORTS: dict[str, Export] = {
     "compact_detector": _compact_detector,
     "trigger_detector": _trigger_detector,
     "trigger_video": _trigger_video,
+    "cnn_rnn": _cnn_rnn,
 }
 # What is not named as its config, and what does not ship: that goes where local models are.
-CONFIGS = {"trigger_video": "triggers_resnet18"}
-LOCAL = ("trigger_video",)
+CONFIGS = {
+    "trigger_video": "triggers_resnet18",
+    "frame_search": "resnet50_distilbert",
+    "cnn_rnn": "ucf101_resnet18",
+}
+LOCAL = ("trigger_video", "frame_search", "cnn_rnn")
 
 
 def _default_folder(model: str, config_path: Path) -> Path:

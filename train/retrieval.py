@@ -12,6 +12,7 @@ from models.types import Floats
 from train.data.captions import CaptionedItem
 
 BINS = 10
+IN_BATCH = 64  # pairs that the published frame search looks among
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -59,6 +60,35 @@ def find_all(items: Sequence[CaptionedItem], embedded: Embedded) -> dict[str, fl
     queries = embedded.encode([caption for item in items for caption in item.captions])
     truth = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
     return recall_figures(ranks_of(queries, gallery_of(items, embedded.frames), truth), len(items))
+
+
+def in_batch_figures(
+    items: Sequence[CaptionedItem],
+    embedded: Embedded,
+    *,
+    batch: int = IN_BATCH,
+    rounds: int = 5,
+    seed: int = 0,
+) -> dict[str, float]:
+    """What is often published as recall: the right one among the others of a batch of 64.
+
+    It is shown beside the gallery's to say what it is worth: how hard it is to be found among 64
+    does not depend on how much there is to search. Batches are drawn anew in each round, with one
+    caption of each item; what does not fill the last batch is left out.
+    """
+    random = np.random.default_rng([seed, 64])
+    gallery = gallery_of(items, embedded.frames)
+    size = min(batch, len(items))
+    queries = embedded.encode([caption for item in items for caption in item.captions])
+    starts = np.cumsum([0, *(len(item.captions) for item in items)])
+    ranks = []
+    for _ in range(rounds):
+        order = random.permutation(len(items))
+        for start in range(0, len(order) - size + 1, size):
+            chosen = order[start : start + size]
+            asked = [int(random.integers(starts[at], starts[at + 1])) for at in chosen]
+            ranks.append(ranks_of(queries[asked], gallery[chosen], np.arange(size)))
+    return recall_figures(np.concatenate(ranks), size)
 
 
 # An item's queries, and the rows of its frames that answer each.

@@ -84,6 +84,7 @@ def summarize_command(options: argparse.Namespace, services: Services) -> None:
         encoder=options.encoder,
         compare=options.compare,
         query=options.query,
+        threshold=options.threshold,
     )
     video, meter = video_and_meter(options, services)
     result = last_result(services.summarize(video, request, meter))
@@ -134,10 +135,13 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     summarize.add_argument("--spacing", type=float, default=1.0, metavar="S", help="seconds apart")
     summarize.add_argument("--fps", type=float, default=2.0, metavar="F")
-    encoders = "colour needs no weights, for methods without training"
+    encoders = "colour needs no weights; timesformer-k400 reads segments"
     summarize.add_argument("--query", metavar="WORDS", help="steer by words: a dog -cat")
     summarize.add_argument("--compare", metavar="M", help="a second method to lay beside")
     summarize.add_argument("--encoder", default=DEFAULT_ENCODER, metavar="NAME", help=encoders)
+    summarize.add_argument(
+        "--threshold", type=float, metavar="D", help="of segments, the squared distance that cuts"
+    )
     summarize.add_argument("--csv", type=Path, metavar="F")
     summarize.add_argument("--vtt", type=Path, metavar="F", help="chapters")
     summarize.add_argument("--edl", type=Path, metavar="F", help="for an editor")

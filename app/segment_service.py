@@ -1,6 +1,6 @@
 """Summaries that read segments: where video transformers meet the pipelines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from app.index import IndexStore
@@ -29,7 +29,9 @@ class SegmentService:
         """Models that a summary can read segments by; none is loaded."""
         return registry.names("segment_encoder")
 
-    def models(self, request: SummaryRequest) -> "Iterator[Progress | Done[SummaryModels]]":
+    def models(
+        self, request: SummaryRequest
+    ) -> "Generator[Progress | Done[SummaryModels], None, None]":
         """The encoder, fetched first where it is not here; closing it stops that.
 
         Raises:
@@ -48,7 +50,7 @@ class SegmentService:
 
     def looked_at(
         self, result: SummaryResult, time_s: float
-    ) -> "Iterator[Progress | Done[LookedAt]]":
+    ) -> "Generator[Progress | Done[LookedAt], None, None]":
         """Where the encoder of a summary looked in the segment at that time.
 
         Raises:

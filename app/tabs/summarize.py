@@ -8,12 +8,14 @@ from typing import Any
 import gradio as gr
 
 from app.pipelines.remarks import remarks
-from app.pipelines.requests import DEFAULT_METHOD, DEFAULT_RATIO, SummaryRequest
+from app.pipelines.requests import DEFAULT_ENCODER, DEFAULT_METHOD, DEFAULT_RATIO, SummaryRequest
 from app.results import ModelUsed, Performance, SummaryResult
 from app.services import OpenedVideo, Services
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
+from app.tabs.summary_attention import SummaryAttention
 from app.tabs.summary_files import SummaryFiles
+from app.tabs.summary_reading import SummaryReading
 from app.timeline.component import component
 from app.timeline.results import cards, clock, keyframe_cards, rows, shot_rows
 from app.timeline.stage import Stage, failed, finished, layer, working
@@ -63,6 +65,7 @@ class SummarizeTab:
             self._facts: None,
             self._remarks: None,
             self._note: None,
+            **self._attention.cleared,
             **self._files.cleared,
         }
 
@@ -95,6 +98,7 @@ class SummarizeTab:
                     0.5, 10, value=self._services.settings.sample_fps, step=0.5,
                     label="Frames a second",
                 )  # fmt: skip
+            self._reading = SummaryReading(self._services)
             with gr.Row():
                 self._query = gr.Textbox(
                     label="Steer by words",
@@ -111,6 +115,9 @@ class SummarizeTab:
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
         self._remarks = component("remarks", elem_id="summarize-remarks")
         self._cards = cards(elem_id="summarize-cards")
+        self._attention = SummaryAttention(
+            self._services, self._stage, self._result, self._cards, self._note
+        )
         self._files = SummaryFiles(self._services, self._stage, self._result, self._note)
         self._rows = rows(elem_id="summarize-shots")
         self._files.build_command()
@@ -128,8 +135,9 @@ class SummarizeTab:
         )  # fmt: skip
         asked = [
             self._video, self._method, self._choose_by, self._share, self._count, self._spacing,
-            self._fps, self._compare, self._query,
+            self._fps, self._compare, self._query, self._reading.encoder, self._reading.threshold,
         ]  # fmt: skip
+        self._reading.connect(self._method)
         running = self._run.click(
             said_plainly(self._summarize, self._on_failure),
             asked,
@@ -138,7 +146,8 @@ class SummarizeTab:
             **ONCE,
             **limits,
         )
-        return [running, *self._files.connect(running, limits)]
+        looking = self._attention.connect(limits)
+        return [running, looking, *self._files.connect(running, limits)]
 
     # -- handlers ---------------------------------------------------------------------------------
 
@@ -153,6 +162,8 @@ class SummarizeTab:
         fps: float,
         compare: str | None,
         query: str | None,
+        encoder: str | None,
+        threshold: float | None,
     ) -> Iterator[Updates]:
         if video is None:
             raise RequestError(NO_VIDEO)
@@ -164,6 +175,8 @@ class SummarizeTab:
             fps=fps,
             compare=compare or None,
             query=(query or "").strip() or None,
+            encoder=encoder or DEFAULT_ENCODER,
+            threshold=threshold or None,
         )
         yield {self._note: None}
         shown_at = 0.0
@@ -175,7 +188,7 @@ class SummarizeTab:
                 result = step.result
                 updates |= self._shown(result)
                 if first:  # what was written belongs to the summary before
-                    updates |= self._files.cleared
+                    updates |= self._files.cleared | self._attention.cleared
             if updates or time.monotonic() - shown_at >= UPDATE_EVERY_S:
                 shown_at = time.monotonic()
                 yield {
@@ -200,7 +213,9 @@ class SummarizeTab:
             self._result: result,
             self._layer: layer(self.name, tracks, result.keyframes, result.shots),
             self._empty: gr.update(visible=False),
-            self._cards: keyframe_cards(result.keyframes, TRACK),
+            self._cards: keyframe_cards(
+                result.keyframes, TRACK, shows_attention=bool(result.sampling.segment_frames)
+            ),
             self._rows: shot_rows(result.shots),
             self._remarks: remarks(result),
         }
@@ -257,6 +272,10 @@ def command_line(video: OpenedVideo, request: SummaryRequest) -> str:
     else:
         words += ["--ratio", f"{request.ratio or DEFAULT_RATIO:g}"]
     words += ["--fps", f"{request.fps:g}", "--spacing", f"{request.spacing_s:g}"]
+    if request.encoder != DEFAULT_ENCODER:
+        words += ["--encoder", request.encoder]
+    if request.threshold is not None:
+        words += ["--threshold", f"{request.threshold:g}"]
     if request.query is not None:
         words += ["--query", request.query]
     if request.compare is not None:

@@ -29,7 +29,14 @@ const saveIt = (item) => {
   }
   return made;
 };
-const MAKERS = {like: likeIt, save: saveIt};
+const lookInto = (item) => {
+  const made = button("fs-look");
+  made.textContent = "What it looked at";
+  made.setAttribute("aria-label", `What it looked at around ${fs.clock(item.t)}`);
+  made.addEventListener("click", () => trigger("look", {t: item.t}));
+  return made;
+};
+const MAKERS = {like: likeIt, save: saveIt, look: lookInto};
 
 const create = () => {
   const card = fs.pictureCard();

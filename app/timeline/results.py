@@ -29,9 +29,11 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{whole % 60:02}"
 
 
-def keyframe_cards(keyframes: Sequence[Keyframe], track_name: str) -> dict[str, Any]:
+def keyframe_cards(
+    keyframes: Sequence[Keyframe], track_name: str, *, shows_attention: bool = False
+) -> dict[str, Any]:
     return {
-        "actions": ["like"],
+        "actions": ["look", "like"] if shows_attention else ["like"],
         "items": [
             {
                 "t": frame.time_s,

@@ -105,6 +105,7 @@ class FrameSearchModule(fitting.ValidatedModule):
     def on_train_epoch_start(self) -> None:
         """Who learns in this round; what does not keeps the statistics that it came with."""
         learning = self.config.learning
+        self.train()
         for side, begins in (
             (self.backbone, learning.image_from_round),
             (self.network.text, learning.text_from_round),

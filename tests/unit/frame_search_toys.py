@@ -1,4 +1,4 @@
-"""A toy of what the published frame search is trained from: coloured pictures and their captions."""
+"""A toy of what the published frame search is trained from: pictures half of one colour."""
 
 from itertools import product
 from pathlib import Path

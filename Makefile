@@ -6,7 +6,7 @@ BIN := .venv/bin
 # With other programs beside it BLAS's own threads spin, ten times as long.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: run test check clean
+.PHONY: run test check space clean
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -22,6 +22,10 @@ check: .venv/.dev
 	$(BIN)/mypy app models train
 	$(BIN)/mypy app.py
 	$(BIN)/lint-imports
+
+# make space REPO=owner/name [SPACE_FLAGS="--dry-run --hardware cpu-basic --private"]
+space: .venv/.run
+	$(BIN)/python -m app.space.push $(REPO) $(SPACE_FLAGS)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Framescry needs Python 3.11 or newer."; exit 1; }

@@ -63,7 +63,9 @@ def prepare() -> None:
         _lent = spaces.GPU(duration=_seconds)(_work)
 
 
-def on_gpu(start_s: float, each_s: float = 0.0, rows: str | None = None) -> Callable[[Any], Any]:
+def on_gpu(
+    start_s: float, each_s: float = 0.0, rows: str | None = None
+) -> Callable[[Method], Method]:
     """Marks a method of a LentModel that computes on the GPU.
 
     Args:

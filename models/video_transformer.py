@@ -10,6 +10,7 @@ import numpy as np
 
 from models.attention_rollout import rollout
 from models.errors import CheckpointError
+from models.gpu_calls import LentModel, on_gpu
 from models.pretrained import Pretrained
 from models.types import Floats, Pixels
 
@@ -18,7 +19,7 @@ _BATCH = {"cuda": 8}
 _BATCH_ELSEWHERE = 2  # more is no faster on a CPU and takes memory
 
 
-class VideoTransformer:
+class VideoTransformer(LentModel):
     """Implements protocols.SegmentClassifier for every such network that transformers rebuilds."""
 
     def __init__(self, folder: Path, name: str, stride: int) -> None:
@@ -28,7 +29,7 @@ class VideoTransformer:
             CheckpointError: the folder does not hold a whole network of that kind.
         """
         self._model = Pretrained(
-            folder, name, "AutoModelForVideoClassification", "AutoImageProcessor"
+            folder, name, "AutoModelForVideoClassification", "AutoImageProcessor", lent_gpu=True
         )
         self.name = name
         self.weights_hash: str | None = self._model.weights_hash
@@ -38,6 +39,7 @@ class VideoTransformer:
         self.segment_s = self.frames_per_segment * stride / TRAINED_FPS
         self.short_side_px = int(config.image_size)
 
+    @on_gpu(start_s=5, each_s=0.2, rows="frames")
     def classify_segments(self, frames: Pixels) -> Floats:
         """u8 RGB [N, T, H, W, 3] -> float32 [N, K], each row sums to one."""
         return self._over_batches(frames, len(self.labels), self._probabilities)
@@ -88,6 +90,7 @@ class TimeSformer(VideoTransformer):
             )
         self.dim = int(config.hidden_size)
 
+    @on_gpu(start_s=5, each_s=0.2, rows="frames")
     def encode_segments(self, frames: Pixels) -> Floats:
         """u8 RGB [N, T, H, W, 3] -> float32 [N, D]: the class token after the last block."""
         return self._over_batches(frames, self.dim, self._features)
@@ -95,6 +98,7 @@ class TimeSformer(VideoTransformer):
     def _features(self, inputs: Any) -> Any:
         return self._model.network.timesformer(**inputs).last_hidden_state[:, 0]
 
+    @on_gpu(start_s=8)
     def attend(self, frames: Pixels) -> Floats:
         """Where it looked: u8 RGB [T, H, W, 3] -> float32 [T, h, w] in [0, 1].
 

@@ -16,8 +16,9 @@ from models.gpu_calls import LONGEST_S, LentModel, on_gpu
 from models.object_detector import HubObjectDetector
 from models.scene_answer import unread
 from models.types import FrameBatch, Pixels
+from models.video_transformer import TimeSformer
 from models.vision_language import VisionLanguageModel
-from tests.unit import hub_toys
+from tests.unit import hub_toys, video_transformer_toys
 from tests.unit.lent_gpu import LentGpu
 
 
@@ -179,3 +180,21 @@ def test_a_describer_of_the_hub(lent: LentGpu, tmp_path: Path) -> None:
     assert said.verdict == unread("").verdict and said.text
     assert time.monotonic() - started < 60
     assert lent.asked_s == [30]
+
+
+def test_a_network_that_sees_segments(lent: LentGpu, tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    folder = video_transformer_toys.write_timesformer(tmp_path / "timesformer")
+    network = TimeSformer(folder, "timesformer-k400", stride=4)
+    shape = (60, network.frames_per_segment, 40, 56, 3)
+    segments = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    shares = network.classify_segments(segments)
+    assert shares.shape == (60, 3) and shares.dtype == np.float32
+    np.testing.assert_allclose(shares.sum(1), 1.0, atol=1e-2)
+    assert lent.asked_s == [15, 7], "fifty, then ten"
+    looked = network.attend(segments[0])
+    assert looked.shape[0] == network.frames_per_segment and 0 <= looked.min() <= looked.max() <= 1
+    with pytest.raises(ValueError, match="segments are u8"):
+        network.encode_segments(segments[:, :2])

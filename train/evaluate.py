@@ -2,9 +2,11 @@
 
     python -m train.evaluate summaries --data FOLDER [--out train/results]
     python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
+    python -m train.evaluate scorer --model NAME --dataset tvsum|summe|FILE.h5 [--drawings FOLDER]
     python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate triggers [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate actions [--config FILE] [--folder FOLDER] [--out train/results]
+    python -m train.evaluate cnn_rnn [--config FILE] [--run FOLDER] [--out train/results]
     python -m train.evaluate captions [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate objects [--config FILE] [--folder FOLDER] [--sheet F.png]
 
@@ -177,6 +179,24 @@ def _keyframes(given: argparse.Namespace) -> str:
     return folds.as_markdown(report)
 
 
+def _add_scorer(commands: Any) -> None:
+    scorer = commands.add_parser("scorer", help="a scorer on videos it did not learn from")
+    scorer.add_argument("--model", required=True, help="of the registry, local ones too")
+    scorer.add_argument("--dataset", default="tvsum", help="tvsum, summe, or a table FILE.h5")
+    scorer.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    scorer.add_argument("--cache-dir", type=Path, default=Path(".cache/train"))
+    scorer.add_argument("--drawings", type=Path, help="also curves, grids and keyframes")
+    scorer.add_argument("--limit", type=int, help="only so many videos, to try it out")
+    scorer.add_argument("--out", type=Path, default=Path("train/results"))
+
+
+def _scorer(given: argparse.Namespace) -> str:
+    from train.scorer_report import Asked, evaluate_scorer, write_report
+
+    asked = Asked(given.model, given.dataset, given.data_dir, given.cache_dir, given.limit)
+    return write_report(evaluate_scorer(asked, given.drawings), given.out)
+
+
 def _retrieval(given: argparse.Namespace) -> str:
     from train import retrieval_report
     from train.frame_text_config import load_config
@@ -228,6 +248,18 @@ def _actions(given: argparse.Namespace) -> str:
     return action_report.write_report(report, given.out)
 
 
+def _cnn_rnn(given: argparse.Namespace) -> str:
+    from train import cnn_rnn
+    from train.cnn_rnn_config import load_config
+    from train.cnn_rnn_report import write_report
+
+    folder = [] if given.run is None else [f"run.folder={given.run}"]
+    config = load_config(given.config, [*given.settings, *folder])
+    cnn_rnn.test(config)
+    run = Path(config.run.folder)
+    return write_report(run, given.out, run.name)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -243,6 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
     keyframes.add_argument("--set", dest="settings", action="append", default=[])
     keyframes.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     keyframes.add_argument("--out", type=Path, default=Path("train/results"))
+    _add_scorer(commands)
     retrieval = commands.add_parser("retrieval", help="frame search over whole galleries")
     retrieval.add_argument("--config", type=Path, default=Path("train/configs/compact.yaml"))
     retrieval.add_argument("--set", dest="settings", action="append", default=[])
@@ -274,7 +307,15 @@ def main(arguments: list[str] | None = None) -> None:
     actions.add_argument("--folder", type=Path, default=Path("checkpoints/action_classifier"))
     actions.add_argument("--seeds", type=int, nargs="+", default=[0])
     actions.add_argument("--out", type=Path, default=Path("train/results"))
+    segments = commands.add_parser("cnn_rnn", help="a CNN-RNN's best state on its test videos")
+    segments.add_argument("--config", type=Path, default=Path("train/configs/ucf101_resnet18.yaml"))
+    segments.add_argument("--set", dest="settings", action="append", default=[])
+    segments.add_argument("--run", type=Path, help="default: the folder of the config's run")
+    segments.add_argument("--out", type=Path, default=Path("train/results"))
     given = parser.parse_args(arguments)
+    if given.command == "cnn_rnn":
+        print(_cnn_rnn(given))
+        return
     if given.command == "actions":
         print(_actions(given))
         return
@@ -289,6 +330,12 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if given.command == "retrieval":
         print(_retrieval(given))
+        return
+    if given.command == "scorer":
+        try:
+            print(_scorer(given))
+        except (ValueError, FileNotFoundError) as error:
+            parser.exit(2, f"{error}\n")
         return
     if given.command == "keyframes":
         print(_keyframes(given))

@@ -10,6 +10,7 @@
     python -m train.export trigger_detector [--run STATE.ckpt] [--to checkpoints/trigger_detector]
     python -m train.export cnn_rnn [--config CONFIG] [--run STATE.ckpt] [--to FOLDER]
     python -m train.export trigger_video --config CONFIG [--run STATE.ckpt] [--to FOLDER]
+    python -m train.export keyframes_resnet50 [--run STATE.ckpt] [--to checkpoints/local/NAME]
 
 Without --run the last state of the config's run is taken, of cnn_rnn the best.
 """
@@ -134,12 +135,22 @@ def _cnn_rnn(
     )
 
 
+def _keyframes_resnet50(
+    config_path: Path, settings: Sequence[str], state_path: Path | None, folder: Path
+) -> Checkpoint:
+    from train import keyframes_resnet50_config, keyframes_resnet50_export
+
+    config = keyframes_resnet50_config.load_config(config_path, settings)
+    return keyframes_resnet50_export.export_two_stage(config, state_path, folder)
+
+
 Export = Callable[[Path, Sequence[str], Path | None, Path], Checkpoint]
 EXPORTS: dict[str, Export] = {
     "frame_search": _frame_search,
     "action_classifier": _action_classifier,
     "backbone": _backbone,
     "keyframe_scorer": _keyframe_scorer,
+    "keyframes_resnet50": _keyframes_resnet50,
     "compact": _compact,
     "captioner": _captioner,
     "compact_detector": _compact_detector,
@@ -153,7 +164,7 @@ CONFIGS = {
     "frame_search": "resnet50_distilbert",
     "cnn_rnn": "ucf101_resnet18",
 }
-LOCAL = ("trigger_video", "frame_search", "cnn_rnn")
+LOCAL = ("trigger_video", "frame_search", "cnn_rnn", "keyframes_resnet50")
 
 
 def _default_folder(model: str, config_path: Path) -> Path:

@@ -13,11 +13,10 @@ from torch import Tensor
 from models import registry
 from tests.unit import two_stage_toys
 from tests.unit.two_stage_toys import FROZEN_ROUNDS, ROUNDS, SIDE_PX
-from train import fitting, keyframes_resnet50
+from train import evaluate, export, fitting, keyframes_resnet50
 from train.data.sampled_frames import SampledVideo, stretches_of
 from train.keyframes_resnet50 import RoundOfStretches, Stretch, TwoStageTraining, load_parts
 from train.keyframes_resnet50_config import load_config
-from train.keyframes_resnet50_export import export_two_stage
 from train.losses import importance_losses
 from train.metrics import rank_correlations
 
@@ -197,13 +196,22 @@ def test_figures_stand_beside_chance_and_people(toy: Path, trained: TwoStageTrai
     assert kept["rows"] == report["rows"]
 
 
+@pytest.fixture(scope="module")
+def exported(toy: Path, trained: TwoStageTraining) -> Path:
+    """The folder of local checkpoints."""
+    path = two_stage_toys.write_config(toy)
+    keyframes_resnet50.test(load_config(path))
+    folder = toy / "checkpoints"
+    asked = ["keyframes_resnet50", "--config", str(path), "--to", str(folder / "toy_keyframes")]
+    assert export.main(asked) == 0
+    return folder
+
+
 def test_exported_it_is_loaded_by_name_and_scores_the_same(
-    toy: Path, trained: TwoStageTraining, monkeypatch: pytest.MonkeyPatch
+    toy: Path, trained: TwoStageTraining, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_config(two_stage_toys.write_config(toy))
-    keyframes_resnet50.test(config)
-    local = toy / "checkpoints"
-    export_two_stage(config, None, local / "toy_keyframes")
+    local = exported
     monkeypatch.setenv("FRAMESCRY_CHECKPOINTS_DIR", str(local))
     assert "toy_keyframes" in registry.names("frame_scorer")
     assert "toy_keyframes_backbone" in registry.names("frame_encoder")
@@ -220,6 +228,34 @@ def test_exported_it_is_loaded_by_name_and_scores_the_same(
     assert not set(described["data"]["trained_on"]) & {video.name for video in held}
     card = (local / "toy_keyframes" / "MODEL_CARD.md").read_text()
     assert "| scorer |" in card and "| human |" in card
+
+
+def test_the_report_is_of_videos_that_were_not_learned_from(
+    toy: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAMESCRY_CHECKPOINTS_DIR", str(exported))
+    described = json.loads((exported / "toy_keyframes" / "config.json").read_text())["data"]
+    asked = ["scorer", "--model", "toy_keyframes", "--dataset", "summe", "--data-dir", str(toy)]
+    drawings = toy / "drawings"
+    evaluate.main([*asked, "--drawings", str(drawings), "--out", str(toy / "results")])
+    report = json.loads((toy / "results" / "scorer_toy_keyframes_summe.json").read_text())
+    assert sorted(report["videos"]) == described["held_out"]
+    kept = json.loads((toy / "run" / keyframes_resnet50.FIGURES_FILE).read_text())
+    for figure in ("tau", "rho", "mse"):  # what is exported is what was tested
+        found, wanted = (made["rows"]["scorer"][figure]["mean"] for made in (report, kept))
+        assert found == pytest.approx(wanted, abs=0.02)
+    for name in report["videos"]:
+        assert (drawings / name / "importance_curve.png").stat().st_size > 5000
+    # Of one that does not say from which videos, none is known to be new.
+    del described["trained_on"]
+    blank = toy / "blank"
+    shutil.copytree(exported, blank)
+    config = json.loads((blank / "toy_keyframes" / "config.json").read_text())
+    config["data"] = described
+    (blank / "toy_keyframes" / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("FRAMESCRY_CHECKPOINTS_DIR", str(blank))
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(asked)
 
 
 def test_it_learns_what_people_chose(toy: Path, trained: TwoStageTraining) -> None:

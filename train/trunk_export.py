@@ -28,7 +28,7 @@ A picture in, {feature_dim} features out: `{architecture}`, {parameters:.2f} mil
 
 ## Input
 RGB, the whole picture squashed to {side_px} x {side_px}. Mean and deviation are part of the
-network. The features are those of the trunk before any head; the index holds them with length one.
+network. The features are {features}; the index holds them with length one.
 
 ## Limits
 It was made for the models that name it, and measured only through them. Code version {code}.
@@ -83,6 +83,9 @@ def export_trunk(
         feature_dim=shape.feature_dim,
         architecture=shape.architecture,
         **shipping.size_facts(kept, half=half),
+        features="those of its linear layer"
+        if shape.head
+        else "those of the trunk before any head",
         made=made,
         data=data,
         side_px=side_px,

@@ -12,6 +12,7 @@ from models.types import Floats
 MOST_KEYFRAMES_BY_RATIO = 60
 # Fewer than these tell little, however short the share: the best of the other shots join them.
 FEWEST_KEYFRAMES_BY_RATIO = 6
+ALIKE = 1.05  # shots whose lengths differ by less count as equally long
 
 
 def choose(
@@ -35,8 +36,10 @@ def _shots_within(found: FrameScores, worth: Doubles, budget_s: float) -> set[in
     """The shots worth most that fit into the time together; never none."""
     lengths = np.array([shot.length_s for shot in found.shots])
     chosen = {int(at) for at in knapsack(worth * lengths, lengths, budget_s)}
-    # Where every shot is longer than the time given, whole shots are shown all the same: one.
-    return chosen or {int(np.argmin(lengths))}
+    # Where every shot is longer than the time given, whole shots are shown all the same: one, the
+    # best of the shortest.
+    short = np.flatnonzero(lengths <= ALIKE * lengths.min())
+    return chosen or {int(short[worth[short].argmax()])}
 
 
 def _one_each(

@@ -57,18 +57,22 @@ def encode_segments(
 def one_row_each(index: FrameIndex, plan: SegmentPlan) -> tuple[FrameIndex, Times]:
     """One row a segment, at the moment in its middle, and where each segment begins.
 
-    The last segment reaches back over the one before it so far as it needs to be full; it begins
-    where that one ends.
+    The last segment reaches back over the one before it so far as it needs to be full. It begins
+    where that one ends; where less than half of it is left then, the two are one, and alike to
+    what both are like.
     """
     times = index.times_s.reshape(-1, plan.shown)
     starts = times[:, 0].copy()
     starts[1:] = np.maximum(starts[1:], times[:-1, -1] + plan.step_s)
     column = np.where(times[:, plan.shown // 2] < starts, plan.shown - 1, plan.shown // 2)
     rows = np.arange(len(times)) * plan.shown + column
-    picked = FrameIndex(
-        index.key, index.times_s[rows], index.embeddings[rows], _Picked(index.thumbnails, rows)
-    )
-    return picked, starts
+    features = index.embeddings[rows]
+    if len(rows) > 1 and times[-1, -1] + plan.step_s - starts[-1] < plan.segment_s / 2:
+        both = features[-2:].astype(np.float32).mean(axis=0).astype(np.float16)
+        rows, starts = rows[:-1], starts[:-1]
+        features = np.concatenate([features[:-2], both[None]])
+    pictures = _Picked(index.thumbnails, rows)
+    return FrameIndex(index.key, index.times_s[rows], features, pictures), starts
 
 
 class _Picked(Thumbnails):

@@ -79,8 +79,9 @@ def strip(seen: "LookedAt") -> dict[str, Any]:
     from app.attention_picture import attention_pictures
 
     times = [float(time_s) for time_s in seen.times_s]
+    end_s = times[-1] + (times[-1] - times[0]) / max(len(times) - 1, 1)
     return {
-        "title": f"What it looked at, {clock(times[0])} – {clock(times[-1])}",
+        "title": f"What it looked at, {clock(times[0])} – {clock(end_s)}",
         "note": NOTE,
         "frames": [
             {"t": time_s, "picture": picture(drawn), "label": "with what was looked at in colour"}

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,14 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One slot for work, so that a slot that is not given back is noticed."""
-    data_dir = tmp_path_factory.mktemp("data")
-    log = data_dir.parent / "server.log"
+    with serving(tmp_path_factory.mktemp("data")) as started:
+        yield started
+
+
+@contextmanager
+def serving(data_dir: Path, **more: str) -> Iterator[Server]:
+    """One slot for work, so that a slot that is not given back is noticed. `more`: environment."""
+    log = data_dir.with_suffix(".log")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -44,6 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "FRAMESCRY_DATA_DIR": str(data_dir),
         "FRAMESCRY_PORT": str(port),
         "FRAMESCRY_CONCURRENCY": "1",
+        **more,
     }
     environment.pop("GRADIO_TEMP_DIR", None)
     with log.open("wb") as out:
@@ -87,6 +94,12 @@ NewPerson = Callable[..., Person]
 
 @pytest.fixture
 def new_person(server: Server, browser: Browser) -> Iterator[NewPerson]:
+    with people_of(server, browser) as arrive:
+        yield arrive
+
+
+@contextmanager
+def people_of(server: Server, browser: Browser) -> Iterator[NewPerson]:
     """Somebody with a browser of their own; what their console said is checked at the end."""
     people: list[Person] = []
 

@@ -133,7 +133,10 @@ def test_the_share_of_time_is_kept(store: IndexStore, method: str) -> None:
 
 def test_a_share_smaller_than_any_shot_still_shows_one(store: IndexStore) -> None:
     result = run(store, ratio=0.001)
-    assert len([shot for shot in result.shots if shot.chosen]) == 1
+    [only] = [shot for shot in result.shots if shot.chosen]
+    shortest_s = min(shot.span.length_s for shot in result.shots)
+    alike = [shot for shot in result.shots if shot.span.length_s <= 1.05 * shortest_s]
+    assert only in alike
     assert len(result.keyframes) >= 1
 
 

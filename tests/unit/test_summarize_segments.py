@@ -80,13 +80,15 @@ def test_a_video_end_to_end(services: Services, wheel: VideoInfo, method: str) -
     assert result.model.name == ENCODER and result.model.hash
     assert result.model.quality == "not measured here"
     said = result.to_json()["sampling"]
-    assert said == {"fps": 4.0, "frames": 16, "depth": "full", "segment_frames": 8}
+    assert said == {"fps": 4.0, "frames": 15, "depth": "full", "segment_frames": 8}
     assert result.shots[0].start_s == 0 and result.shots[-1].end_s == wheel.end_s
     edges = [shot.end_s for shot in result.shots[:-1]]
     assert edges == [shot.start_s for shot in result.shots[1:]] == sorted(set(edges))
     assert all(edge % 2 == 0 for edge in edges), "whole segments"
     kept_s = sum(shot.span.length_s for shot in result.shots if shot.chosen)
     assert 0 < kept_s <= 0.2 * wheel.duration_s or len(result.keyframes) == 1
+    [one] = [shot for shot in run(services, wheel, method=method, ratio=0.01).shots if shot.chosen]
+    assert one.span.length_s > 0.01 * wheel.duration_s, "never none"
     for keyframe in result.keyframes:
         shot = result.shots[keyframe.shot]
         assert shot.start_s <= keyframe.time_s < shot.end_s
@@ -116,19 +118,24 @@ def test_what_was_computed_once_is_read_again(
 
 
 def test_the_tail_is_kept(services: Services, tmp_path: Path) -> None:
-    """4.6 s are two segments and .6 s, whose two pictures only the third segment has."""
-    path = tmp_path / "tail.mp4"
-    _write(path, [np.full((64, 96, 3), 40 + 15 * (n // 6), np.uint8) for n in range(46)], fps=10)
-    video = _info(path)
-    result = run(services, video, method="ssd_previous", threshold=1e-6)
-    assert len(result.frames) == 3 and result.shots[-1].end_s == pytest.approx(4.6, abs=0.02)
+    """5.4 s are two segments and most of a third; of 4.6 s the last .6 s join the second."""
     encoder = registry.load(ENCODER)
-    index = services.indexes.load(feature_key(video.content_hash, encoder))
-    assert index is not None
-    rows, starts = one_row_each(index, plan_of(encoder))
-    assert starts.tolist() == pytest.approx([0.0, 2.0, 4.0], abs=0.26)
-    assert (starts <= rows.times_s).all() and (np.diff(rows.times_s) > 0).all()
-    assert index.times_s[-1] == pytest.approx(4.5), "the last moment is seen"
+    for seconds, begin in ((5.4, [0.0, 2.0, 4.0]), (4.6, [0.0, 2.0])):
+        path = tmp_path / f"tail {seconds}.mp4"
+        shades = [40 + 15 * (n // 6) for n in range(round(10 * seconds))]
+        _write(path, [np.full((64, 96, 3), shade, np.uint8) for shade in shades], fps=10)
+        video = _info(path)
+        result = run(services, video, method="ssd_previous", threshold=1e-6)
+        assert len(result.frames) == len(begin)
+        assert result.shots[-1].end_s == pytest.approx(seconds, abs=0.02)
+        index = services.indexes.load(feature_key(video.content_hash, encoder))
+        assert index is not None and index.times_s[-1] > seconds - 0.26, "the end is seen"
+        rows, starts = one_row_each(index, plan_of(encoder))
+        assert starts.tolist() == pytest.approx(begin)
+        assert (starts <= rows.times_s).all() and (np.diff(rows.times_s) > 0).all()
+    seen = index.embeddings[::3].astype(np.float32)
+    joined = rows.embeddings[-1].astype(np.float32)
+    np.testing.assert_allclose(joined, (seen[1] + seen[2]) / 2, atol=0.01)
     short = tmp_path / "short.mp4"
     _write(short, [np.full((64, 96, 3), 90, np.uint8)] * 3, fps=10)
     only = run(services, _info(short))

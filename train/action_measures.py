@@ -140,11 +140,13 @@ def fit_calibration(answers: Answers) -> ActionCalibration:
     weights = np.where(known, 0.5 / known.sum(), 0.5 / (~known).sum()) * len(known)
     columns = np.stack([best, lead, np.ones_like(best)], axis=1)
     fitted = _logistic(columns, known.astype(np.float64), weights)
-    temperature = _temperature(answers.named)
+    temperature = fit_temperature(answers.named)
     return ActionCalibration(temperature, float(fitted[0]), float(fitted[1]), float(fitted[2]))
 
 
-def _temperature(named: Answers) -> float:
+def fit_temperature(named: Answers) -> float:
+    """By likelihood, of the labels among themselves."""
+
     def loss(temperature: float) -> float:
         logits = named.logits[:, :-1].astype(np.float64) / temperature
         top = logits.max(axis=1)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from models.cnn_rnn import probabilities_of
 from models.cnn_rnn_network import CnnRnn, trunk_dim
 from models.types import Floats
 from train import fitting
@@ -86,7 +87,7 @@ class CnnRnnTraining(fitting.ValidatedModule):
         options = config.model.trunk_options
         dim = trunk_dim(config.model.trunk, options)
         self.network = CnnRnn(config.model.shape(dim, len(labels)))
-        self._held: list[tuple[int, Floats]] = []
+        self._held: list[tuple[int, Floats]] = []  # of each video: its label, its segments' logits
         for part in config.learning.unfreeze:
             if not any(_is_of(name, part) for name, _ in self._trunk_parameters()):
                 raise ValueError(f"learning.unfreeze names parts of the trunk, received {part!r}")
@@ -147,12 +148,11 @@ class CnnRnnTraining(fitting.ValidatedModule):
 
     def validation_step(self, batch: dict[str, Any], number: int) -> None:
         logits = self.network(batch["frames"]).float()
-        shares = logits.softmax(1).mean(0).clamp(min=SMALLEST)
-        self._held.append((int(batch["label"]), shares.log().cpu().numpy()))
+        self._held.append((int(batch["label"]), logits.cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:
-        if self._held:
-            answers = self.answers()
+        answers = self.answers().named
+        if len(answers):
             own = np.take_along_axis(answers.logits, answers.labels[:, None], axis=1)
             figures = {
                 WATCHED: answers.top(1),
@@ -161,10 +161,25 @@ class CnnRnnTraining(fitting.ValidatedModule):
             }
             self.log_dict(figures, sync_dist=True)
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["labels"] = list(self.labels)
+
     def answers(self) -> Answers:
         """Of the videos seen last: logarithms of the mean probabilities over their segments."""
-        rows = np.stack([row for _, row in self._held])
-        return answers_of_rows(rows, [label for label, _ in self._held])
+        return self._answers([np.log(_shares(logits).mean(0)) for _, logits in self._held])
+
+    def segment_answers(self) -> Answers:
+        """Of each of their segments by itself, as the application asks."""
+        segments = [(label, row) for label, rows in self._held for row in rows]
+        return self._answers([row for _, row in segments], [label for label, _ in segments])
+
+    def _answers(self, rows: Sequence[Floats], expected: Sequence[int] | None = None) -> Answers:
+        expected = [label for label, _ in self._held] if expected is None else expected
+        return answers_of_rows(np.reshape(rows, (-1, len(self.labels))), expected)
+
+
+def _shares(logits: Floats) -> Floats:
+    return np.maximum(probabilities_of(logits, 1.0), SMALLEST)
 
 
 def _is_of(name: str, part: str) -> bool:
@@ -172,11 +187,14 @@ def _is_of(name: str, part: str) -> bool:
 
 
 def answers_of_rows(rows: Floats, labels: Sequence[int]) -> Answers:
-    """With the column for "something else" that the measures expect and nobody here says."""
+    """With the column for "something else" that the measures expect and nobody here says.
+
+    A label below 0 stands for something else.
+    """
     never = np.full((len(rows), 1), -np.inf, np.float32)
-    return Answers(
-        np.concatenate([rows.astype(np.float32), never], axis=1), np.asarray(labels, np.int64)
-    )
+    expected = np.asarray(labels, np.int64)
+    expected = np.where(expected < 0, rows.shape[1], expected)
+    return Answers(np.concatenate([rows.astype(np.float32), never], axis=1), expected)
 
 
 def fit(config: CnnRnnConfig, *, resume: bool) -> CnnRnnTraining:
@@ -190,6 +208,7 @@ def fit(config: CnnRnnConfig, *, resume: bool) -> CnnRnnTraining:
     model = CnnRnnTraining(config, parts.labels)
     if not resume:  # a state has all weights
         model.begin_with(config.pretrained)
+    (Path(config.run.folder) / ANSWERS_FILE).unlink(missing_ok=True)  # of a state before
     trainer = fitting.build_trainer(config.run, watch=WATCHED, mode="max", callbacks=[Report()])
     data = CnnRnnDataModule(config, parts.labels, parts.train, parts.held, config.data.held_windows)
     trainer.fit(model, data, ckpt_path=last if resume else None, weights_only=False)
@@ -208,11 +227,11 @@ def best_checkpoint(config: CnnRnnConfig) -> Path:
     return best
 
 
-def measured(
-    config: CnnRnnConfig, parts: VideoParts, state: Path, videos: Sequence[LabelledVideo]
-) -> Answers:
-    """What a state says of videos, by as many segments as tests have."""
-    model = CnnRnnTraining(config, parts.labels)
+def asked(
+    config: CnnRnnConfig, labels: Sequence[str], state: Path, videos: Sequence[LabelledVideo]
+) -> CnnRnnTraining:
+    """A state that was asked about videos, by as many segments of each as tests have."""
+    model = CnnRnnTraining(config, labels)
     trainer = CheckingTrainer(
         accelerator=config.run.accelerator,
         devices=1,  # each video once, in order
@@ -222,24 +241,25 @@ def measured(
         enable_progress_bar=config.run.progress_bar,
         enable_model_summary=False,
     )
-    data = CnnRnnDataModule(config, parts.labels, [], videos, config.data.test_windows)
+    data = CnnRnnDataModule(config, labels, [], videos, config.data.test_windows)
     trainer.test(model, data, ckpt_path=state, verbose=False, weights_only=False)
-    return model.answers()
+    return model
 
 
 def test(config: CnnRnnConfig) -> dict[str, float]:
     """The best state on the test part; its answers stay in the run's folder for the analysis."""
     parts = config.data.parts()
     state = best_checkpoint(config)
-    answers = measured(config, parts, state, parts.test)
+    answers = asked(config, parts.labels, state, parts.test).answers()
     folder = Path(config.run.folder)
     np.savez(
         folder / ANSWERS_FILE,
         logits=answers.logits[:, :-1],
         expected=answers.labels,
         labels=np.array(parts.labels),
-        groups=np.array([f"{video.label}/{video.group}" for video in parts.test]),
-        state=np.array(_state_of(state)),
+        videos=np.array([f"{video.label}/{video.path.name}" for video in parts.test]),
+        state=np.array(state_name(state)),
+        protocol=np.array(protocol_of(config, parts)),
     )
     right = confusion(answers).diagonal().sum()
     figures = {"top1": answers.top(1), "top5": answers.top(5)}
@@ -249,7 +269,20 @@ def test(config: CnnRnnConfig) -> dict[str, float]:
     return figures
 
 
-def _state_of(path: Path) -> str:
+def protocol_of(config: CnnRnnConfig, parts: VideoParts) -> str:
+    data = config.data
+    what = f"UCF101, split {data.split}" if data.kind == "ucf101" else "A folder of class folders"
+    return (
+        f"{what}: {len(parts.test)} test videos, of recordings that nothing was trained on. "
+        f"Each by {data.test_windows} segments of {data.frames} frames spread over all of it, by "
+        f"the mean of their probabilities. The state was best on {len(parts.held)} videos, "
+        f"whole recordings of the training part that were left out of training; "
+        f"{len(parts.train)} videos were trained on."
+    )
+
+
+def state_name(path: Path) -> str:
+    """Which of a run's states it is."""
     state = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
     return f"round {int(state['epoch'])}, step {int(state['global_step'])}"
 

@@ -31,7 +31,12 @@ EXPORT_ENDINGS = {
 }
 SEARCH_ENDINGS = {"json": ".search.json", "csv": ".search.csv", "vtt": ".search.vtt"}
 ACTION_ENDINGS = {"json": ".actions.json", "csv": ".actions.csv", "vtt": ".actions.vtt"}
-TRIGGER_ENDINGS = {"json": ".triggers.json", "csv": ".triggers.csv", "vtt": ".triggers.vtt"}
+TRIGGER_ENDINGS = {
+    "json": ".triggers.json",
+    "published": ".analysis.json",
+    "csv": ".triggers.csv",
+    "vtt": ".triggers.vtt",
+}
 REPORT_ENDING = ".report.wav"
 SmallFileOf = SummaryResult | SearchResult | ActionResult | TriggerResult
 
@@ -135,7 +140,11 @@ def _writer(kind: str, result: SmallFileOf) -> Callable[[Any, Path], Path]:
     if isinstance(result, TriggerResult) and kind != "json":
         from app.export import trigger_documents
 
-        return {"csv": trigger_documents.write_csv, "vtt": trigger_documents.write_vtt}[kind]
+        return {
+            "published": trigger_documents.write_published,
+            "csv": trigger_documents.write_csv,
+            "vtt": trigger_documents.write_vtt,
+        }[kind]
     if kind in ("plot", "sheet"):
         from app import render
 

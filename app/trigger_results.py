@@ -194,6 +194,24 @@ class TriggerResult:
         )
         return replace(self, triggers=tuple(trigger for trigger in kept if trigger.boxes))
 
+    def to_published_json(self) -> dict[str, Any]:
+        """What the published system's programs read, and nothing else."""
+        return {
+            "video_path": self.video.name,
+            "num_frames_analyzed": self.sampling.frames,
+            "num_triggers_detected": len(self.triggers),
+            "triggers": [
+                {
+                    "timestamp": plain(trigger.time_s),
+                    "frame_index": trigger.frame_index,
+                    "trigger_confidence": plain(trigger.confidence),
+                    "analysis": trigger.description or "",
+                }
+                for trigger in self.triggers
+            ],
+            "video_summary": self.report,
+        }
+
     def to_json(self) -> dict[str, Any]:
         models = {"encoder": self.encoder, "detector": self.detector, "describer": self.describer}
         return {

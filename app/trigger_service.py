@@ -1,6 +1,7 @@
 """Events as page, command line and programs ask for them: where scorers meet the index."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -24,16 +25,18 @@ from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.results import ModelUsed
 from app.trigger_results import TriggerResult
 from models import registry
+from models.checkpoint import read_checkpoint
 from models.errors import CheckpointError, ModelUnavailableError, RequestError, SpeechError
 from models.types import VideoInfo
 
 if TYPE_CHECKING:
     from app.pipelines.analyze_triggers import Hear, Helpers, TriggerStep
-    from app.pipelines.trigger_conditions import Condition
+    from app.pipelines.trigger_conditions import Condition, EventCondition
 
 NO_DETECTOR = "No object detector comes with this program; events stand without boxes."
 NO_DESCRIBER = "No describer comes with this program; events stand without descriptions."
 ACTIONS = "action_classifier"
+DETECTOR_KIND, DESCRIBER_KIND = "object_detector", "scene_describer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +73,24 @@ class TriggerService:
 
     @property
     def detectors(self) -> tuple[str, ...]:
-        return registry.names("object_detector")
+        return registry.names(DETECTOR_KIND)
 
     @property
     def describers(self) -> tuple[str, ...]:
-        return registry.names("scene_describer")
+        return registry.names(DESCRIBER_KIND)
 
     def event_of(self, name: str) -> str:
-        """What the model was trained to find, in a word or two; its own name where unknown."""
+        """What the model was trained to find, in a few words; its own name where unknown.
+
+        Read from its description: to list models none has to be loaded.
+        """
         try:
-            return str(registry.load(name).event)
-        except (ModelUnavailableError, CheckpointError):
+            folder = registry.entry_of(name).checkpoint_folder
+            if folder is None:
+                return str(registry.load(name).event)
+            decision = read_checkpoint(folder).config["decision"]
+            return ", ".join(str(one["event"]) for one in decision.get("events", [decision]))
+        except (ModelUnavailableError, CheckpointError, KeyError, TypeError, AttributeError):
             return name
 
     def analyze(
@@ -146,23 +156,40 @@ class TriggerService:
                 )
 
     def _conditions(self, request: TriggerRequest) -> "list[Condition]":
+        found: list[Condition] = []
+        for trigger in request.triggers:
+            threshold = request.threshold_of(trigger)
+            if trigger.event is not None:
+                found += self._event_conditions(trigger.event, threshold)
+            else:
+                found.append(self._condition(trigger, threshold))
+        told = Counter((condition.kind, condition.name) for condition in found)
+        for condition in found:  # of two models that find the same each says which it is
+            if told[condition.kind, condition.name] > 1 and condition.model is not None:
+                condition.name = f"{condition.name} ({condition.model.name})"
+        return found
+
+    def _event_conditions(self, name: str, threshold: float | None) -> "list[EventCondition]":
+        """One for every event that the model was trained to find."""
+        from app.pipelines.trigger_conditions import EventCondition
+        from models.trigger_detector import each_event
+
+        model = registry.load(name)
+        other = model.index_encoder != DEFAULT_ENCODER
+        encoder = fit_encoder(model)
         return [
-            self._condition(trigger, request.threshold_of(trigger)) for trigger in request.triggers
+            EventCondition(scorer, threshold, self._measured(name), encoder if other else None)
+            for scorer in each_event(model)
         ]
 
     def _condition(self, asked: TriggerAsked, threshold: float | None) -> "Condition":
         from app.pipelines.trigger_conditions import (
             ChangeCondition,
-            EventCondition,
             ExampleCondition,
             WordsCondition,
         )
 
         encoder = registry.load(DEFAULT_ENCODER)
-        if asked.event is not None:
-            return EventCondition(
-                fitting(registry.load(asked.event), encoder), threshold, self._measured(asked.event)
-            )
         if asked.change is not None:
             used = ModelUsed(encoder.name, encoder.weights_hash, self._measured(encoder.name))
             return ChangeCondition(asked.change, threshold, used)
@@ -210,6 +237,17 @@ def _loader(name: str) -> "Callable[[Hear], Any]":
 
 def _actions() -> Any:
     return fitting(registry.load(ACTIONS), registry.load(DEFAULT_ENCODER))
+
+
+def fit_encoder(model: Any) -> Any:
+    """The encoder whose index the model reads.
+
+    Raises:
+        ModelUnavailableError, CheckpointError: it is not here, or has other weights.
+    """
+    encoder = registry.load(model.index_encoder)
+    fitting(model, encoder)
+    return encoder
 
 
 def fitting(model: Any, encoder: Any) -> Any:

@@ -30,8 +30,9 @@ def add_triggers(commands: Any) -> argparse.ArgumentParser:
     triggers.add_argument("video", metavar="VIDEO", help="a file or a link")
     triggers.add_argument(
         "--trigger", action="append", default=[], metavar="NAME_OR_WORDS",
-        help=f'{DEFAULT_EVENT}, "change of scene", "change of motion", or words such as '
-        '"a person enters"; "a car @ 0.7" has a threshold of its own; may be given several times',
+        help=f'{DEFAULT_EVENT} or another trained model, "change of scene", "change of motion", or '
+        'words such as "a person enters"; "a car @ 0.7" has a threshold of its own; may be given '
+        "several times",
     )  # fmt: skip
     triggers.add_argument(
         "--example", action="append", default=[], type=Path, metavar="FILE",
@@ -53,6 +54,10 @@ def add_triggers(commands: Any) -> argparse.ArgumentParser:
     triggers.add_argument("--voice", metavar="NAME")
     triggers.add_argument("--rate", type=int, metavar="N", help="words a minute")
     triggers.add_argument("--fps", type=float, default=2.0, metavar="F")
+    triggers.add_argument(
+        "--published", type=Path, metavar="F",
+        help="JSON in the layout of the published trigger system, and nothing else",
+    )  # fmt: skip
     triggers.add_argument("--csv", type=Path, metavar="F", help="a row for each event")
     triggers.add_argument("--vtt", type=Path, metavar="F", help="a cue for each event")
     triggers.set_defaults(command=triggers_command)
@@ -75,7 +80,7 @@ def triggers_command(options: argparse.Namespace, services: Services) -> None:
         spoken = run_shown(services.triggers.speak(result, options.voice, options.rate))
         result, sound = spoken.result, spoken.path
     write_json(options.json, result.to_json())
-    for kind in ("csv", "vtt"):
+    for kind in ("published", "csv", "vtt"):
         target: Path | None = getattr(options, kind)
         if target is not None:
             move_to(services.files.write(kind, result), target)

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def write_csv(result: TriggerResult, dst: Path) -> Path:
 
 def write_vtt(result: TriggerResult, dst: Path) -> Path:
     return write_text(dst, as_vtt(result))
+
+
+def write_published(result: TriggerResult, dst: Path) -> Path:
+    text = json.dumps(result.to_published_json(), ensure_ascii=False, indent=2)
+    return write_text(dst, text + "\n")
 
 
 def as_csv(result: TriggerResult) -> str:

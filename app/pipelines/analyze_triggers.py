@@ -16,6 +16,7 @@ from app.pipelines.closer_look import CloserLook, KeptLooks, StageClock
 from app.pipelines.event_actions import with_actions
 from app.pipelines.found_events import Findings, FoundEvent, find
 from app.pipelines.indexing import IndexStep, index_video
+from app.pipelines.other_indexes import further_encoders, index_again
 from app.pipelines.report import report
 from app.pipelines.searchable import Searchables
 from app.pipelines.trigger_conditions import Condition, Seen
@@ -68,6 +69,7 @@ class _State:
     triggers: tuple[Trigger, ...] = ()
     findings: Findings | None = None
     index: FrameIndex | None = None
+    others: dict[str, FrameIndex] = field(default_factory=dict)  # by their encoders' names
     depth: str = "full"
     known_until_s: float = 0.0
     remarks: list[str] = field(default_factory=list)
@@ -121,6 +123,7 @@ class _Analysis:
 
     def read(self, store: IndexStore) -> Iterator[TriggerStep]:
         """Until every sampled frame is known; whenever something new is, events are looked for."""
+        further = further_encoders(self._conditions)
         next_at = 0.0
         for step in index_video(self._video, self._encoder, self._request.fps, store, self._meter):
             self._state.known_until_s = step.known_until_s
@@ -129,17 +132,39 @@ class _Analysis:
                 yield self.step(step.progress)
                 continue
             started = time.perf_counter()
-            findings = yield from self._worked(self._finding(step, step.index), step.progress)
+            yield from self._found(step, step.index)
             ended = time.perf_counter()
             next_at = ended + PAUSE_BY_COST * (ended - started)
-            state = self._state
-            state.findings, state.index, state.depth = findings, step.index, step.depth
-            state.triggers = tuple(found.trigger for found in findings.events)
-            yield self.step(step.progress, self.result(reported=step.complete))
+            whole = step.complete and not further
+            yield self.step(step.progress, self.result(reported=whole))
+            if step.complete:
+                yield from self._read_further(step, step.index, further, store)
+
+    def _read_further(
+        self, last: IndexStep, index: FrameIndex, further: Sequence[FrameEncoder], store: IndexStore
+    ) -> Iterator[TriggerStep]:
+        """The video again as each of the others sees it."""
+        for encoder in further:
+            for step in index_again(self._video, encoder, self._request.fps, store, self._meter):
+                if step.complete and step.index is not None:
+                    self._state.others[encoder.name] = step.index
+                yield self.step(step.progress)
+            yield from self._found(last, index)
+            yield self.step(last.progress, self.result(reported=encoder is further[-1]))
+
+    def _found(self, step: IndexStep, index: FrameIndex) -> Generator[TriggerStep, None, None]:
+        """Looks for events in what is known."""
+        state = self._state
+        findings = yield from self._worked(self._finding(step, index), step.progress)
+        state.findings, state.index, state.depth = findings, index, step.depth
+        state.triggers = tuple(found.trigger for found in findings.events)
 
     def _finding(self, step: IndexStep, index: FrameIndex) -> Callable[[Report, Stop], Findings]:
         def work(_: Report, __: Stop) -> Findings:
-            seen = Seen(index, self._request.fps, complete=step.complete, kept=self._searchables)
+            seen = Seen(
+                index, self._request.fps, complete=step.complete, kept=self._searchables,
+                others=self._state.others,
+            )  # fmt: skip
             with self._meter.selecting(), self._clock.counting("score_s"):
                 return find(self._video, self._conditions, seen, self._request.max_events)
 

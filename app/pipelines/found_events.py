@@ -8,7 +8,7 @@ import numpy as np
 from app.pipelines.trigger_conditions import Condition, Seen
 from app.results import ScoredFrame
 from app.trigger_results import LookedFor, Trigger
-from models.trigger_events import TriggerEvent, find_events, find_near_misses, span_s, strongest
+from models.trigger_events import TriggerEvent, find_events, find_near_misses, span_s
 from models.types import Floats, VideoInfo
 
 # So many of those just below a threshold are shown of each trigger.
@@ -37,8 +37,8 @@ class Findings:
 def find(
     video: VideoInfo, conditions: Sequence[Condition], seen: Seen, max_events: int
 ) -> Findings:
-    """The strongest events of all conditions together, and what lies just below each of them."""
-    events: list[FoundEvent] = []
+    """The strongest events of each condition, and what lies just below them."""
+    events: list[list[FoundEvent]] = []
     below: list[tuple[float, Trigger]] = []
     looked_for = []
     for condition in conditions:
@@ -50,28 +50,37 @@ def find(
             scores, seen.times_s, condition.start_at, condition.stay_at,
             gap_s=condition.gap_s, most=BELOW_AT_MOST,
         )  # fmt: skip
-        events += [
-            FoundEvent(event, condition.said, _trigger(video, condition, event, seen))
-            for event in found
-        ]
+        events.append(
+            [
+                FoundEvent(event, condition.said, _trigger(video, condition, event, seen))
+                for event in found
+            ]
+        )
         below += [
             (event.score / condition.start_at, _trigger(video, condition, event, seen))
             for event in near
         ]
         looked_for.append(_looked_for(condition, scores, seen, len(found)))
-    kept = _strongest(events, max_events)
+    kept = fair_share(events, max_events)
     return Findings(
         events=tuple(kept),
         below=tuple(trigger for _, trigger in sorted(below, key=lambda pair: -pair[0])),
         looked_for=tuple(looked_for),
-        left_out=len(events) - len(kept),
+        left_out=sum(map(len, events)) - len(kept),
     )
 
 
-def _strongest(events: list[FoundEvent], most: int) -> list[FoundEvent]:
-    """By score, never thinned evenly; then in order of time."""
-    chosen = {id(event) for event in strongest((found.event for found in events), most)}
-    kept = [found for found in events if id(found.event) in chosen]
+def fair_share(events: Sequence[Sequence[FoundEvent]], most: int) -> list[FoundEvent]:
+    """Of each trigger its strongest, turn by turn; then in order of time. Never thinned evenly.
+
+    Scores of different triggers say nothing of each other: a hundred changes of scene are no
+    reason to leave out the only fight. What one has too few of goes to the others.
+    """
+    turns = []
+    for number, of_one in enumerate(events):
+        by_score = sorted(of_one, key=lambda found: (-found.event.score, found.event.first))
+        turns += [(rank, number, found) for rank, found in enumerate(by_score)]
+    kept = [found for _, _, found in sorted(turns, key=lambda turn: turn[:2])[:most]]
     return sorted(kept, key=lambda found: (found.trigger.start_s, found.trigger.time_s))
 
 

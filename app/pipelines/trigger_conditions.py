@@ -5,7 +5,7 @@ what is looked for scores near 0, so that a low threshold means something.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -41,9 +41,17 @@ class Seen:
     """What is known of a video's frames so far, in the spaces that conditions read."""
 
     def __init__(
-        self, index: FrameIndex, fps: float, *, complete: bool, kept: Searchables | None = None
+        self,
+        index: FrameIndex,
+        fps: float,
+        *,
+        complete: bool,
+        kept: Searchables | None = None,
+        others: Mapping[str, FrameIndex] | None = None,
     ) -> None:
+        """`others`: complete indexes of the same video by their encoders' names."""
         self.index = index
+        self.others = others or {}
         self.times_s = index.times_s
         self.complete = complete
         self._fps = fps
@@ -76,6 +84,7 @@ class Condition(ABC):
     start_at: float
     stay_at: float
     model: ModelUsed | None = None
+    encoder: FrameEncoder | None = None  # whose index it reads, where that is another one
     gap_s: float = GAP_S  # events no farther apart than this are one
 
     @property
@@ -93,21 +102,42 @@ class EventCondition(Condition):
     kind = "event"
 
     def __init__(
-        self, scorer: TriggerScorer, threshold: float | None, quality: str | None = None
+        self,
+        scorer: TriggerScorer,
+        threshold: float | None,
+        quality: str | None = None,
+        encoder: FrameEncoder | None = None,
     ) -> None:
+        """`encoder` is given where the scorer reads another index than the analysis."""
         self._scorer = scorer
+        self.encoder = encoder
         self.name = scorer.event
         self.start_at = scorer.start_at if threshold is None else threshold
         self.stay_at = self.start_at * min(1.0, scorer.stay_at / max(scorer.start_at, 1e-9))
         self.model = ModelUsed(scorer.name, scorer.weights_hash, quality)
 
+    @property
+    def said(self) -> str:
+        return self._scorer.event  # its name may also say which model found it
+
     def score(self, seen: Seen) -> Floats:
+        if self.encoder is not None:
+            return self._score_elsewhere(seen, seen.others.get(self.encoder.name))
         dense = seen.dense
         scores = np.zeros(len(seen), np.float32)
         if dense:
             rows = np.asarray(seen.index.embeddings[:dense], np.float32)
             scores[:dense] = self._scorer.score(rows, seen.times_s[:dense])
         return scores
+
+    def _score_elsewhere(self, seen: Seen, index: FrameIndex | None) -> Floats:
+        """By the index of its own encoder, at the times of the one that all others read."""
+        if index is None or not len(index):
+            return np.zeros(len(seen), np.float32)
+        scores = self._scorer.score(np.asarray(index.embeddings, np.float32), index.times_s)
+        if np.array_equal(index.times_s, seen.times_s):
+            return scores
+        return np.interp(seen.times_s, index.times_s, scores).astype(np.float32)
 
 
 class LikenessCondition(Condition):

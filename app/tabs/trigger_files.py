@@ -16,6 +16,7 @@ from app.trigger_results import TriggerResult
 
 KINDS = (
     ("json", "JSON", "Everything, for programs"),
+    ("published", "Analysis", "JSON in the published layout: timestamps, confidences, analyses"),
     ("csv", "CSV", "The events as a table"),
     ("vtt", "Chapters", "The events as WebVTT for a player"),
 )

@@ -25,7 +25,7 @@ from app.results import SummaryResult, video_to_json
 from app.services import Services
 from app.settings import Settings
 from models.errors import UserFacingError
-from models.summary_methods import METHODS
+from models.summary_methods import methods
 from models.types import VideoInfo
 
 # The answer is written by then; what was read is being put into the library.
@@ -128,7 +128,8 @@ def _build_parser() -> argparse.ArgumentParser:
     frames.set_defaults(command=frames_command)
 
     summarize = commands.add_parser("summarize", help="key moments, shots and a cut of the best")
-    summarize.add_argument("--method", default=DEFAULT_METHOD, metavar="M", help=", ".join(METHODS))
+    known = ", ".join(methods())
+    summarize.add_argument("--method", default=DEFAULT_METHOD, metavar="M", help=known)
     summarize.add_argument("--keyframes", type=int, metavar="N", help="so many key moments")
     summarize.add_argument(
         "--ratio", type=float, metavar="R", help=f"share of the time to keep ({DEFAULT_RATIO})"

@@ -14,7 +14,7 @@ from app.results import Compared, Keyframe, ScoredFrame, SummaryResult
 from app.whole_file import whole_file
 from app.wording import clock, one_line
 from models.errors import ExportError
-from models.summary_methods import METHODS
+from models.summary_methods import methods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -195,7 +195,8 @@ def _few_points(frames: Sequence[ScoredFrame]) -> tuple[Doubles, Doubles, Double
 
 
 def _method_label(name: str) -> str:
-    return METHODS[name].label if name in METHODS else name
+    method = methods().get(name)
+    return name if method is None else method.label
 
 
 def _draw_title(axes: "Axes", result: SummaryResult, palette: Palette) -> None:

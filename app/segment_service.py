@@ -9,7 +9,7 @@ from app.progress import Done, Progress, Report, Stop, check_stop, run_reporting
 from app.results import SummaryResult
 from models import registry
 from models.errors import RequestError
-from models.summary_methods import METHODS, OF_SEGMENTS
+from models.summary_methods import OF_SEGMENTS, method_named
 
 if TYPE_CHECKING:
     from app.pipelines.segment_features import LookedAt
@@ -73,12 +73,12 @@ class SegmentService:
 
 
 def _check(request: SummaryRequest) -> None:
-    choices = ", ".join(f"“{METHODS[name].label}”" for name in OF_SEGMENTS)
+    choices = ", ".join(f"“{method_named(name).label}”" for name in OF_SEGMENTS)
     for name in (request.method, request.compare):
         if name is not None and name not in OF_SEGMENTS:
             raise RequestError(
-                f"“{METHODS[name].label}” does not read segments of {request.encoder}; choose one "
-                f"of {choices}."
+                f"“{method_named(name).label}” does not read segments of {request.encoder}; "
+                f"choose one of {choices}."
             )
     if request.query is not None:
         raise RequestError(

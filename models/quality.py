@@ -32,7 +32,29 @@ def quality_in_words(kind: str, metrics: Metrics, config: Metrics) -> Quality:
         return NOT_MEASURED
 
 
+DATASETS = {"tvsum": "TVSum", "summe": "SumMe"}
+
+
+def _held_out_scorer(held: Metrics) -> Quality:
+    """Of one part of the videos, which this very network did not learn from."""
+    rows, name = held["rows"], DATASETS[held["dataset"]]
+    tau, rho = (rows["scorer"][figure] for figure in ("tau", "rho"))
+    others = "; ".join(
+        f"{title}: {_plain(rows[row]['tau']['mean'])} and {_plain(rows[row]['rho']['mean'])}"
+        for row, title in (("human", "people among each other"), ("random", "chance"))
+        if row in rows
+    )
+    return Quality(
+        f"{name} tau {_plain(tau['mean'])}",
+        f"{name}, {_counted(held['videos'], 'video')} that it did not learn from, against each "
+        f"annotator: tau {_plain(tau['mean'])} ± {_plain(tau['error'])}, rho "
+        f"{_plain(rho['mean'])} ± {_plain(rho['error'])}; {others}.",
+    )
+
+
 def _keyframe_scorer(metrics: Metrics, config: Metrics) -> Quality:
+    if "held_out" in metrics:
+        return _held_out_scorer(metrics["held_out"])
     rows = metrics["rows"]
     trained, human, chance = rows[TRAINED_ROW], rows["human"], rows["random"]
     tau, rho = trained["tau"], trained["rho"]
@@ -141,6 +163,27 @@ def _action_classifier(metrics: Metrics, config: Metrics) -> Quality:
     )
 
 
+def _segment_classifier(metrics: Metrics, config: Metrics) -> Quality:
+    labels, data = len(config["labels"]), config["data"]
+    source = ", ".join(data["actions"])
+    part, row = "test", metrics.get("test")
+    if row is None:
+        part, row = "left out of training", metrics["validation"]
+    few = "" if labels <= 5 else f", among the first five {row['top5']:.0%}"
+    unknown = metrics.get("unknown")
+    said = "It names one of its labels whatever it is shown."
+    if unknown is not None:
+        said = (
+            f"Of {unknown['examples']} segments of other things {unknown['rejected']:.0%} are "
+            f"turned away, of those with a label {unknown['kept']:.0%} are kept."
+        )
+    return Quality(
+        f"right for {row['top1']:.0%} of {labels} actions' videos",
+        f"{source}: {row['examples']} videos, {part}, of recordings that it did not see: right for "
+        f"{row['top1']:.1%}{few} (chance {1 / labels:.0%}). {said}",
+    )
+
+
 def _compact_detector(metrics: Metrics, config: Metrics) -> Quality:
     rows = metrics["rows"]
     said = [
@@ -174,5 +217,6 @@ WRITERS: dict[str, Callable[[Metrics, Metrics], Quality]] = {
     "captioner": _captioner,
     "action_classifier": _action_classifier,
     "trigger_scorer": _trigger,
+    "segment_classifier": _segment_classifier,
     "compact_detector": _compact_detector,
 }

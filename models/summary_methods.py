@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from models.local_checkpoints import local_checkpoints
 from models.segment_summarizers import (
     FrameScores,
     key_shots,
@@ -131,3 +132,27 @@ METHODS: dict[str, Method] = {
         ),
     )
 }
+
+
+def methods() -> dict[str, Method]:
+    """All there is to choose from: METHODS, and each scorer of this machine beside the shipped one.
+
+    A scorer of this machine reads the index of its own encoder.
+    """
+    local = (
+        Method(
+            checkpoint.name,
+            f"Learned from people, by {checkpoint.name}",
+            "Scores each moment as people who watched other videos did, by a model of this "
+            "machine; a video is looked at anew for it.",
+            scorer=checkpoint.name,
+        )
+        for checkpoint in local_checkpoints()
+        if checkpoint.kind.protocol == "frame_scorer"
+    )
+    return METHODS | {method.name: method for method in local if method.name not in METHODS}
+
+
+def method_named(name: str) -> Method:
+    """Raises KeyError where there is none."""
+    return METHODS[name] if name in METHODS else methods()[name]

@@ -2,7 +2,7 @@
 
 from app.pipelines.comparing import agreement
 from app.results import SummaryResult
-from models.summary_methods import METHODS
+from models.summary_methods import method_named
 
 
 def remarks(result: SummaryResult) -> list[str]:
@@ -15,7 +15,7 @@ def remarks(result: SummaryResult) -> list[str]:
             "the summary is not steered."
         )
     if result.compared is not None:
-        one, other = METHODS[result.method].label, METHODS[result.compared.method].label
+        one, other = (method_named(name).label for name in (result.method, result.compared.method))
         steered = ", steered," if result.steered else ""
         said.append(
             f"“{one}”{steered} and “{other}” {agreement(result.compared.tau)} "

@@ -9,7 +9,7 @@ import numpy as np
 from app.pipelines.query import parse_query, tidy
 from app.wording import clock
 from models.errors import RequestError
-from models.summary_methods import METHODS
+from models.summary_methods import methods
 from models.types import Pixels
 
 DEFAULT_METHOD = "keyframe_scorer"
@@ -37,10 +37,11 @@ class SummaryRequest:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
+        known = methods()
         for method in (self.method, self.compare):
-            if method is not None and method not in METHODS:
+            if method is not None and method not in known:
                 raise RequestError(
-                    f"There is no summary method {method!r}; choose one of {', '.join(METHODS)}."
+                    f"There is no summary method {method!r}; choose one of {', '.join(known)}."
                 )
         if self.compare == self.method and self.query is None:
             raise RequestError("Choose another method to compare with: both are the same.")

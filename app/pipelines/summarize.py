@@ -29,7 +29,7 @@ from app.results import (
 from models.protocols import FrameEncoder, FrameScorer, FrameTextEncoder, SegmentEncoder
 from models.segment_parts import unit_rows
 from models.segment_summarizers import FrameScores
-from models.summary_methods import METHODS, OF_SEGMENTS, Method, run_method, threshold_for
+from models.summary_methods import OF_SEGMENTS, Method, method_named, run_method, threshold_for
 from models.types import Floats, VideoInfo
 
 # Choosing from a growing index takes longer the longer the video is. After each time so many
@@ -164,14 +164,14 @@ def _summary_of(
     end_s = max(video.end_s, float(index.times_s[-1]))
     read = _read(end_s, request, models, index, step.depth)
     index, embeddings, by = read.index, read.embeddings, read.by
-    method = METHODS[request.method]
+    method = method_named(request.method)
     found = by(method)
     steered = False
     if words is not None:
         found, steered = words.steer(found, index, complete=step.complete)
     compared = None
     if request.compare is not None:
-        other = METHODS[request.compare]
+        other = method_named(request.compare)
         compared = compared_with(
             other.name, models.behind(other), by(other).scores, index.times_s, found.scores
         )

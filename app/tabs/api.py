@@ -11,7 +11,7 @@ from app.progress import Done, Progress
 from app.services import OpenedVideo, Services
 from app.tabs.failures import said_plainly
 from models.errors import RequestError
-from models.summary_methods import METHODS
+from models.summary_methods import methods
 
 
 class Step(Protocol):
@@ -70,12 +70,12 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
         )
 
     file = gr.File(label="video", visible=False)
-    method = gr.Dropdown(list(METHODS), value=DEFAULT_METHOD, label="method", visible=False)
+    method = gr.Dropdown(list(methods()), value=DEFAULT_METHOD, label="method", visible=False)
     keyframes = gr.Number(None, label="keyframes", precision=0, visible=False)
     ratio = gr.Number(None, label="ratio", visible=False)
     fps = gr.Number(services.settings.sample_fps, label="fps", visible=False)
     link = gr.Textbox("", label="link", visible=False)
-    compare = gr.Dropdown(list(METHODS), value=None, label="compare", visible=False)
+    compare = gr.Dropdown(list(methods()), value=None, label="compare", visible=False)
     query = gr.Textbox(None, label="query", visible=False)
     summary = gr.JSON(label="summary", visible=False)
     gr.Button(visible=False).click(

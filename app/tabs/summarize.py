@@ -21,7 +21,7 @@ from app.timeline.results import cards, clock, keyframe_cards, rows, shot_rows
 from app.timeline.stage import Stage, failed, finished, layer, working
 from app.timeline.tracks import Track, stretched
 from models.errors import RequestError
-from models.summary_methods import METHODS
+from models.summary_methods import METHODS, method_named, methods
 
 TRACK = "Importance"
 COMPARED_COLOUR = "var(--track-3)"
@@ -70,7 +70,7 @@ class SummarizeTab:
         }
 
     def _build(self) -> None:
-        labels = [(method.label, method.name) for method in METHODS.values()]
+        labels = [(method.label, method.name) for method in methods().values()]
         with gr.Row(elem_classes="fs-ask"):
             self._run = gr.Button(
                 "Summarize", variant="primary", elem_id="run-summarize", elem_classes="fs-run",
@@ -126,7 +126,7 @@ class SummarizeTab:
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         """Listens to the tab; returns the events that Cancel ends."""
         self._method.change(
-            lambda name: gr.update(info=METHODS[name].help), self._method, self._method,
+            lambda name: gr.update(info=method_named(name).help), self._method, self._method,
             queue=False, **QUIET,
         )  # fmt: skip
         self._choose_by.change(
@@ -206,7 +206,7 @@ class SummarizeTab:
         times = [frame.time_s for frame in result.frames]
         tracks = [Track(TRACK, times, stretched([frame.score for frame in result.frames]))]
         if result.compared is not None:
-            name = f"Compared: {METHODS[result.compared.method].label}"
+            name = f"Compared: {method_named(result.compared.method).label}"
             scores = stretched([frame.score for frame in result.compared.frames])
             tracks.append(Track(name, times, scores, COMPARED_COLOUR))
         return {

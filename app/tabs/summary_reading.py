@@ -8,7 +8,7 @@ from app.pipelines.requests import DEFAULT_ENCODER
 from app.services import Services
 from app.tabs.events import QUIET
 from models.segment_parts import SEGMENT_S
-from models.summary_methods import METHODS, OF_SEGMENTS, PUBLISHED
+from models.summary_methods import OF_SEGMENTS, PUBLISHED, method_named
 
 FROM_THE_VIDEO = 0.0
 HELP = (
@@ -51,7 +51,7 @@ def _method_that_reads(encoder: str, method: str) -> tuple[Any, Any]:
     """Of segments only some methods tell anything; the first of them takes another's place."""
     if encoder != DEFAULT_ENCODER and method not in OF_SEGMENTS:
         method = next(iter(OF_SEGMENTS))
-    chosen = gr.update(value=method, info=METHODS[method].help)
+    chosen = gr.update(value=method, info=method_named(method).help)
     return chosen, _threshold_of(encoder, method)
 
 

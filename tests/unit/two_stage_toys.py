@@ -20,7 +20,7 @@ def write_data(folder: Path) -> None:
     judged_toys.write_summe(folder / "summe", ["long"], frames=LONG_FRAMES)
 
 
-def write_config(folder: Path, run: str = "run", **sections: dict[str, Any]) -> Path:
+def write_config(folder: Path, name: str = "run", **sections: dict[str, Any]) -> Path:
     """A config for it; what is given replaces keys of a section."""
     dim = 16
     values: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ def write_config(folder: Path, run: str = "run", **sections: dict[str, Any]) -> 
             },
         },
         "run": {
-            "folder": str(folder / run), "max_rounds": ROUNDS, "accelerator": "cpu", "devices": 1,
+            "folder": str(folder / name), "max_rounds": ROUNDS, "accelerator": "cpu", "devices": 1,
             "threads": 1,
         },
         "data": {
@@ -51,6 +51,6 @@ def write_config(folder: Path, run: str = "run", **sections: dict[str, Any]) -> 
     }  # fmt: skip
     for section, changes in sections.items():
         values[section] |= changes
-    path = folder / f"{run}.yaml"
+    path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(values))
     return path

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,14 @@ from app.action_service import ActionService
 from app.files import ResultFiles
 from app.index import IndexKey, IndexStore
 from app.library_service import LibraryService
+from app.model_service import ModelService
 from app.performance import Meter
-from app.pipelines.requests import DEFAULT_SEARCHER, SearchRequest, SummaryRequest
+from app.pipelines.requests import (
+    DEFAULT_ENCODER,
+    DEFAULT_SEARCHER,
+    SearchRequest,
+    SummaryRequest,
+)
 from app.pipelines.searchable import Searchables
 from app.progress import Done, Progress, Report, Stop, run_reporting
 from app.segment_service import SegmentService
@@ -21,16 +27,17 @@ from app.settings import Settings
 from app.sources.store import MediaStore, StoredVideo
 from app.trigger_service import TriggerService
 from models import registry
-from models.catalogue import ModelFacts, all_model_facts, model_facts
+from models.catalogue import model_facts
 from models.errors import CheckpointError, RequestError, VideoOpenError
 from models.residency import Limits
-from models.summary_methods import METHODS
+from models.summary_methods import method_named
 from models.types import VideoInfo
 
 if TYPE_CHECKING:
     from app.pipelines.search import SearchStep
     from app.pipelines.summarize import SummaryModels, SummaryStep
 
+SEARCHER_KIND = "frame_text_encoder"
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "assets" / "examples"
 
 
@@ -63,6 +70,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         registry.limit_memory(Limits(settings.models_mb or None, settings.free_memory_mb or None))
+        self.models = ModelService(may_add=settings.add_models)
         self.media = MediaStore(settings)
         self.indexes = IndexStore(settings.index_dir, settings.index_cache_mb * 2**20)
         self.searchables = Searchables()
@@ -168,6 +176,7 @@ class Services:
 
         meter = meter or Meter()
         yield SummaryStep(Progress("Loading the model"), meter.reading(), video.start_s)
+        request = _with_its_encoder(request)
         models: list[SummaryModels] = []
         with closing(self._summary_models(request)) as loading:
             for step in loading:
@@ -195,7 +204,7 @@ class Services:
         if request.encoder not in encoders:
             known = ", ".join([*encoders, *self.segments.encoders])
             raise RequestError(f"{request.encoder!r} makes no index; choose one of {known}.")
-        methods = [METHODS[name] for name in (request.method, request.compare) if name]
+        methods = [method_named(name) for name in (request.method, request.compare) if name]
         readers = {method.scorer for method in methods if method.scorer}
         if request.query is not None:
             readers.add(DEFAULT_SEARCHER)
@@ -254,7 +263,7 @@ class Services:
     @property
     def searchers(self) -> tuple[str, ...]:
         """Models that find moments by words; none is loaded."""
-        return registry.names("frame_text_encoder")
+        return registry.names(SEARCHER_KIND)
 
     def is_indexed(self, video: VideoInfo, request: SearchRequest) -> bool:
         """Whether a search is answered at once, because the video was read before.
@@ -274,10 +283,6 @@ class Services:
         with VideoSource(video.path) as source:
             batches = source.sample(fps, short_side_px=2)
             return [float(time_s) for batch in batches for time_s in batch.times_s]
-
-    def models(self) -> tuple[ModelFacts, ...]:
-        """What is known of every model; none is loaded."""
-        return all_model_facts()
 
 
 def _pair(name: str, report: Report) -> list[Any]:
@@ -307,11 +312,19 @@ def _reader(name: str) -> Any:
             f"{model.encoder_hash[:12]}, but the one beside it has "
             f"{(seen.weights_hash or 'none')[:12]}: fetch both again."
         )
-    if registry.entry_of(seen.name).kind != "frame_text_encoder":
+    if registry.entry_of(seen.name).kind != SEARCHER_KIND:
         return model
     from app.pipelines.scoring import ScorerInSpace
 
     return ScorerInSpace(model, seen)
+
+
+def _with_its_encoder(request: SummaryRequest) -> SummaryRequest:
+    """A scorer of this machine reads the index of its own encoder, where none was asked for."""
+    scorer = method_named(request.method).scorer
+    if request.encoder != DEFAULT_ENCODER or scorer is None or scorer in registry.MODELS:
+        return request
+    return replace(request, encoder=_reader(scorer).index_encoder)
 
 
 def _quality(name: str) -> str:

@@ -54,6 +54,8 @@ class Settings:
     # Whether videos are kept searchable all at once: only where nobody else sees the page, unless
     # set.
     library: bool = True
+    # Whether checkpoints of the hub can be added, likewise.
+    add_models: bool = True
     host: str = "127.0.0.1"
     port: int = 7860
 
@@ -86,7 +88,8 @@ class Settings:
         values["host"] = host = os.environ.get("GRADIO_SERVER_NAME", values.get("host", cls().host))
         if "port" not in values and (port := os.environ.get("GRADIO_SERVER_PORT")):
             values["port"] = _parse("GRADIO_SERVER_PORT", port, int)
-        values.setdefault("library", not on_a_space() and host in _OWN_HOSTS)
+        for switch in ("library", "add_models"):
+            values.setdefault(switch, not on_a_space() and host in _OWN_HOSTS)
         return cls(**{**(_ON_A_SPACE if on_a_space() else {}), **values})
 
 

@@ -36,7 +36,8 @@ DATA_NAMES = {
 class ModelFacts:
     """`problem`: why the model cannot be used, one sentence; None where it can.
 
-    `place`: of a model that is not part of this program, where it is or comes from.
+    `place`: of a model that is not part of this program, where it is or comes from. `reported`: what
+    its authors measured, where nobody here did.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ModelFacts:
     metrics: Mapping[str, Any]
     problem: str | None = None
     place: str | None = None
+    reported: str | None = None
 
 
 def all_model_facts() -> tuple[ModelFacts, ...]:
@@ -124,13 +126,15 @@ def _hub_facts(entry: ModelEntry, model: hub.HubModel) -> ModelFacts:
         metrics={},
         problem=problem,
         place=place,
+        reported=model.reported,
     )
 
 
 def data_in_words(data: Mapping[str, Any]) -> str:
     """How much of what it was trained on, from the description's `data`."""
-    if "tvsum_videos" in data:
-        return f"TVSum: {data['tvsum_videos']} videos"
+    for key, name in (("tvsum_videos", "TVSum"), ("summe_videos", "SumMe")):
+        if key in data:
+            return f"{name}: {data[key]} videos"
     if "actions" in data:
         return f"Actions: {_counts(data['actions'].items())}"
     if "pictures" in data:

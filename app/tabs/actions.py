@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from app.action_results import ActionResult
+from app.action_service import KIND, SEGMENT_KIND
 from app.pipelines.recognizing import (
     DEFAULT_CLASSIFIER,
     LONGEST_LIST,
@@ -19,6 +20,7 @@ from app.tabs.action_files import ActionFiles
 from app.tabs.actions_view import EMPTY, LAYER, found, glances, measured, read_through, ribbons
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S
 from app.tabs.failures import Updates, problem, said_plainly
+from app.tabs.model_choice import ModelChoice, refresh_button
 from app.tabs.summarize import NO_VIDEO, facts
 from app.timeline.component import component
 from app.timeline.stage import Stage, failed, finished, working
@@ -69,14 +71,15 @@ class ActionsTab:
         }
 
     def _build(self) -> None:
-        checkpoints = list(self._services.actions.checkpoints)
+        checkpoints = self._services.actions.checkpoints
         with gr.Row(elem_classes="fs-ask"):
             self._run = gr.Button(
                 "Name the actions", variant="primary", elem_id="run-actions",
                 elem_classes="fs-run", scale=0, min_width=160,
             )  # fmt: skip
-            self._checkpoint = gr.Dropdown(
-                checkpoints,
+            self._choice = ModelChoice(
+                self._services,
+                (KIND, SEGMENT_KIND),
                 value=DEFAULT_CLASSIFIER if DEFAULT_CLASSIFIER in checkpoints else None,
                 show_label=False,
                 label="Which model names them",
@@ -84,6 +87,7 @@ class ActionsTab:
                 elem_id="actions-checkpoint",
                 scale=1,
             )
+            self._checkpoint = self._choice.dropdown
         with gr.Column(elem_classes="fs-folds"):
             with gr.Accordion(
                 "Your own labels", open=False, elem_id="labels-fold", elem_classes="fs-fold"
@@ -106,6 +110,7 @@ class ActionsTab:
                     visible=self._at_segments(self._checkpoint.value),
                     elem_id="actions-every",
                 )  # fmt: skip
+                refresh_button("actions", self._choice)
         self._note = component("note", elem_id="actions-note")
         self._empty = gr.HTML(EMPTY, apply_default_css=False)
         self._found = component("stretches", elem_id="actions-found")
@@ -145,8 +150,9 @@ class ActionsTab:
             self._chosen, self._checkpoint, [self._quality, self._fps, self._every_s],
             queue=False, **QUIET,
         )  # fmt: skip
+        loading = self._choice.connect(self._stage, self._note)
         self._files.connect()
-        return [running]
+        return [running, *loading]
 
     # -- handlers ---------------------------------------------------------------------------------
 

@@ -24,7 +24,9 @@ class ModelsTab:
         self.cleared: dict[Any, Any] = {}
         with gr.Tab(self.label, id=self.name) as self.tab:
             gr.Markdown(INTRODUCTION)
-            component("models", [told(facts) for facts in services.models()], elem_id="models")
+            component(
+                "models", [told(facts) for facts in services.models.facts()], elem_id="models"
+            )
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         return []

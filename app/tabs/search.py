@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from app.pipelines.requests import DEFAULT_SEARCHER
-from app.services import OpenedVideo, Services
+from app.services import SEARCHER_KIND, OpenedVideo, Services
 from app.sources.picture import read_picture
 from app.tabs.asking import KEPT, Ask, Found, command_line, found_by, keep, read_ask, request_of
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying, in_browser
 from app.tabs.failures import Updates, problem, said_plainly
+from app.tabs.model_choice import ModelChoice, refresh_button
 from app.tabs.search_files import SearchFiles
 from app.tabs.search_view import (
     EMPTY,
@@ -122,17 +123,20 @@ class SearchTab:
                 min_width=200,
             )  # fmt: skip
             gr.Button("More like the frame shown", elem_id="like-shown", scale=2, min_width=180)
-        with gr.Accordion("Options", open=False, elem_classes="fs-fold"), gr.Row():
-            self._encoder = gr.Dropdown(
-                list(self._services.searchers), value=DEFAULT_SEARCHER, label="Model",
-                elem_id="search-encoder", min_width=180,
-                info="Larger ones are fetched when first used, and read the video once more.",
-            )  # fmt: skip
-            self._top = gr.Slider(1, 50, value=12, step=1, label="Moments, at most")
-            self._fps = gr.Slider(
-                0.5, 10, value=self._services.settings.sample_fps, step=0.5,
-                label="Frames a second",
-            )  # fmt: skip
+        with gr.Accordion("Options", open=False, elem_classes="fs-fold"):
+            with gr.Row():
+                self._choice = ModelChoice(
+                    self._services, (SEARCHER_KIND,), value=DEFAULT_SEARCHER, label="Model",
+                    elem_id="search-encoder", min_width=180,
+                    info="Larger ones are fetched when chosen, and read the video once more.",
+                )  # fmt: skip
+                self._encoder = self._choice.dropdown
+                self._top = gr.Slider(1, 50, value=12, step=1, label="Moments, at most")
+                self._fps = gr.Slider(
+                    0.5, 10, value=self._services.settings.sample_fps, step=0.5,
+                    label="Frames a second",
+                )  # fmt: skip
+            refresh_button("search", self._choice)
 
     def connect(self, limits: dict[str, Any]) -> list[Any]:
         """Listens to the tab; returns the events that Cancel ends."""
@@ -167,10 +171,11 @@ class SearchTab:
             fn=None, outputs=self._query, js="() => window.framescry.asked('q')",
             api_visibility="private",
         )  # fmt: skip
-        for option in (self._top, self._fps, self._encoder):
+        for option in (self._top, self._fps, self._choice.chosen):
             option.change(**in_browser("emit('options')"))
         saving = self._files.connect([self._cards, self._below], limits)
-        return [asking, working, *saving]
+        loading = self._choice.connect(self._stage, self._note)
+        return [asking, working, *loading, *saving]
 
     # -- asking -----------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from app.services import OpenedVideo, Services
 from app.tabs.trigger_sample import Sample
 from app.tabs.triggers_view import capital
 from models.errors import RequestError
-from models.registry import MODELS
 
 _CHANGE = "change:"
 _EVENT = "event:"
@@ -30,9 +29,11 @@ NOTHING_ASKED = "Choose what to look for: tick something, type words, or give a 
 
 def kinds(services: Services) -> list[tuple[str, str]]:
     """What can be ticked: trained events first, then changes."""
+    events = {name: services.triggers.event_of(name) for name in services.triggers.events}
+    said = list(events.values())
     trained = [
-        (capital(services.triggers.event_of(name)), f"{_EVENT}{name}")
-        for name in services.triggers.events
+        (capital(event if said.count(event) == 1 else f"{event} ({name})"), f"{_EVENT}{name}")
+        for name, event in events.items()
     ]
     return [*trained, *((capital(change), f"{_CHANGE}{change}") for change in (SCENE, MOTION))]
 
@@ -48,19 +49,10 @@ def ticked_first(services: Services) -> list[str]:
     return [f"{_EVENT}{DEFAULT_EVENT}" if can_be_had else f"{_CHANGE}{SCENE}"]
 
 
-def choices(names: Sequence[str], default: str) -> list[tuple[str, str]]:
-    """Models for a dropdown; those that have to be fetched say so.
-
-    Where the default one did not come along it is asked for all the same: the run says that it is
-    missing, in a line, and goes on without.
-    """
-    missing = [] if default in names else [("None is here", default)]
-    return [*missing, *((_named(name), name) for name in names), ("None", NONE)]
-
-
-def _named(name: str) -> str:
-    weights = MODELS[name].weights if name in MODELS else ""
-    return name if weights.startswith("shipped") else f"{name} (from the model hub)"
+def missing(names: Sequence[str], default: str) -> list[tuple[str, str]]:
+    """Where the default model did not come along it is asked for all the same: the run says that it
+    is missing, in a line, and goes on without."""
+    return [] if default in names else [("None is here", default)]
 
 
 def read_request(

@@ -11,16 +11,18 @@ from app.pipelines.triggering import (
     DEFAULT_DETECTOR,
     DEFAULT_EVENTS,
     EVEN,
+    NONE,
     TriggerRequest,
 )
 from app.services import OpenedVideo, Services
 from app.tabs.events import ONCE, QUIET, UPDATE_EVERY_S, after_saying
 from app.tabs.failures import Updates, problem, said_plainly
+from app.tabs.model_choice import ModelChoice, refresh_button
 from app.tabs.summarize import NO_VIDEO
 from app.tabs.trigger_asking import (
-    choices,
     command_line,
     kinds,
+    missing,
     read_request,
     ticked_first,
 )
@@ -40,6 +42,7 @@ from app.timeline.component import component
 from app.timeline.results import rows
 from app.timeline.stage import Stage, failed, finished, working
 from app.trigger_results import TriggerResult
+from app.trigger_service import DESCRIBER_KIND, DETECTOR_KIND
 from models.errors import RequestError
 from models.speech import DEFAULT_VOICE, FASTEST, SLOWEST, WORDS_A_MINUTE, voices
 
@@ -142,14 +145,20 @@ class TriggersTab:
                     label="Frames a second",
                 )  # fmt: skip
             with gr.Row():
-                self._describer = gr.Dropdown(
-                    choices(triggers.describers, DEFAULT_DESCRIBER), value=DEFAULT_DESCRIBER,
+                none = [("None", NONE)]
+                self._describers = ModelChoice(
+                    self._services, (DESCRIBER_KIND,), value=DEFAULT_DESCRIBER, others=none,
+                    first=missing(triggers.describers, DEFAULT_DESCRIBER),
                     label="What is seen, described by", elem_id="describer",
                 )  # fmt: skip
-                self._detector = gr.Dropdown(
-                    choices(triggers.detectors, DEFAULT_DETECTOR), value=DEFAULT_DETECTOR,
+                self._detectors = ModelChoice(
+                    self._services, (DETECTOR_KIND,), value=DEFAULT_DETECTOR, others=none,
+                    first=missing(triggers.detectors, DEFAULT_DETECTOR),
                     label="People and things, found by", elem_id="detector",
                 )  # fmt: skip
+                self._describer = self._describers.dropdown
+                self._detector = self._detectors.dropdown
+            refresh_button("triggers", self._describers, self._detectors)
             with gr.Row():
                 self._voice = gr.Dropdown(
                     [voice.name for voice in voices()], value=DEFAULT_VOICE, label="Voice",
@@ -187,9 +196,19 @@ class TriggersTab:
             **ONCE,
             **limits,
         )
+        loading = [
+            event
+            for choice in (self._describers, self._detectors)
+            for event in choice.connect(self._stage, self._note)
+        ]
+        # Without triggers: when the page is loaded, for there may be newly trained ones.
+        gr.on(
+            fn=lambda: gr.update(choices=kinds(self._services)), outputs=self._kinds, queue=False,
+            **QUIET,
+        )  # fmt: skip
         self._sample.connect()
         self._files.connect(self._voice, self._rate)
-        return [running]
+        return [running, *loading]
 
     # -- handlers ---------------------------------------------------------------------------------
 

@@ -1,0 +1,110 @@
+"""Models: what each tab can choose from, on which machine and how good; and the tab about them."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from models.registry import CHECKPOINTS_DIR
+from tests.ui.conftest import NewPerson, Server, people_of, serving
+from tests.ui.person import PATIENCE_MS, Person
+
+CHOICE = "#actions-checkpoint input"
+
+
+def copied(place: Path, name: str) -> Path:
+    """A checkpoint of this machine that is the shipped one under another name."""
+    folder = place / name
+    shutil.copytree(CHECKPOINTS_DIR / "action_classifier", folder)
+    described = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**described, "name": name}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("checkpoints")
+    copied(place, "my_actions")
+    weights = copied(place, "damaged") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    return place
+
+
+@pytest.fixture(scope="module")
+def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data_dir = tmp_path_factory.mktemp("models") / "data"
+    with serving(data_dir, FRAMESCRY_CHECKPOINTS_DIR=str(checkpoints)) as started:
+        yield started
+
+
+@pytest.fixture
+def new_person(server: Server, browser: Browser) -> Iterator[NewPerson]:
+    with people_of(server, browser) as arrive:
+        yield arrive
+
+
+def options(page: Page) -> list[str]:
+    page.click(CHOICE)
+    page.wait_for_selector("[role=option]:visible")
+    shown = page.locator("[role=option]:visible").all_inner_texts()
+    page.locator(CHOICE).blur()
+    return [text.replace("✓", "").strip() for text in shown]
+
+
+def choose(page: Page, name: str) -> None:
+    page.click(CHOICE)
+    page.locator("[role=option]:visible", has_text=name).first.click()
+
+
+def test_a_checkpoint_of_this_machine_names_the_actions(person: Person) -> None:
+    page = person.page
+    person.open_tab("actions")
+    lines = {text.split(" · ")[0]: text for text in options(page)}
+    assert lines["action_classifier"].startswith("action_classifier · shipped, 1.0 MB · Actions")
+    assert lines["my_actions"].startswith("my_actions · on this machine, 1.0 MB")
+    assert lines["my_actions"].endswith("% of photographs")
+    assert lines["damaged"] == "damaged · cannot be used"
+    choose(page, "my_actions")
+    page.wait_for_selector(".fs-status:has-text('my_actions is ready')")
+    person.open_example("Tour")
+    page.click("#run-actions")
+    expect(page.locator("#actions-performance")).to_contain_text("my_actions", timeout=PATIENCE_MS)
+
+
+def test_a_damaged_one_is_not_chosen_and_why(person: Person) -> None:
+    page = person.page
+    person.open_tab("actions")
+    choose(page, "my_actions")
+    page.wait_for_selector(".fs-status:has-text('my_actions is ready')")
+    choose(page, "damaged")
+    note = page.locator("#actions-note .fs-note")
+    expect(note).to_contain_text("The weights of the checkpoint damaged have the hash")
+    expect(page.locator(CHOICE)).to_have_value(line_of_my_actions(page))
+    choose(page, "action_classifier")
+    page.wait_for_selector(".fs-status:has-text('action_classifier is ready')")
+    expect(note).to_be_hidden()
+
+
+def line_of_my_actions(page: Page) -> str:
+    return next(text for text in options(page) if text.startswith("my_actions"))
+
+
+def test_what_was_trained_meanwhile_is_found(new_person: NewPerson, checkpoints: Path) -> None:
+    person = new_person()
+    page = person.page
+    person.open_tab("actions")
+    assert not any(text.startswith("newer") for text in options(page))
+    folder = copied(checkpoints, "newer")
+    try:
+        page.locator(".fs-fold button:has-text('Options')").locator("visible=true").click()
+        page.click("#actions-refresh")
+        page.wait_for_timeout(300)
+        assert any(text.startswith("newer") for text in options(page))
+        later = new_person()
+        later.open_tab("actions")
+        assert any(text.startswith("newer") for text in options(later.page))
+    finally:
+        shutil.rmtree(folder)

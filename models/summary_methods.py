@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from models.errors import RequestError
 from models.local_checkpoints import local_checkpoints
 from models.segment_summarizers import (
     FrameScores,
@@ -154,5 +155,13 @@ def methods() -> dict[str, Method]:
 
 
 def method_named(name: str) -> Method:
-    """Raises KeyError where there is none."""
-    return METHODS[name] if name in METHODS else methods()[name]
+    """
+    Raises:
+        RequestError: there is none, or no longer.
+    """
+    known = METHODS if name in METHODS else methods()
+    if name not in known:
+        raise RequestError(
+            f"There is no summary method {name!r}; choose one of {', '.join(known)}."
+        )
+    return known[name]

@@ -9,7 +9,7 @@ import numpy as np
 from app.pipelines.query import parse_query, tidy
 from app.wording import clock
 from models.errors import RequestError
-from models.summary_methods import methods
+from models.summary_methods import method_named
 from models.types import Pixels
 
 DEFAULT_METHOD = "keyframe_scorer"
@@ -37,12 +37,9 @@ class SummaryRequest:
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        known = methods()
         for method in (self.method, self.compare):
-            if method is not None and method not in known:
-                raise RequestError(
-                    f"There is no summary method {method!r}; choose one of {', '.join(known)}."
-                )
+            if method is not None:
+                method_named(method)
         if self.compare == self.method and self.query is None:
             raise RequestError("Choose another method to compare with: both are the same.")
         if self.query is not None:

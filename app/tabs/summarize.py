@@ -26,6 +26,7 @@ from models.summary_methods import METHODS, method_named, methods
 TRACK = "Importance"
 COMPARED_COLOUR = "var(--track-3)"
 NO_COMPARISON = ""
+NOTHING = ("Nothing", NO_COMPARISON)
 BY_SHARE, BY_NUMBER = "A share of the time", "A number of keyframes"
 NO_VIDEO = "Choose a video first: drop one above, paste a link, or take an example."
 EMPTY = """
@@ -70,7 +71,7 @@ class SummarizeTab:
         }
 
     def _build(self) -> None:
-        labels = [(method.label, method.name) for method in methods().values()]
+        labels = _labels()
         with gr.Row(elem_classes="fs-ask"):
             self._run = gr.Button(
                 "Summarize", variant="primary", elem_id="run-summarize", elem_classes="fs-run",
@@ -107,7 +108,7 @@ class SummarizeTab:
                     max_length=200, elem_id="summarize-query",
                 )  # fmt: skip
                 self._compare = gr.Dropdown(
-                    [("Nothing", NO_COMPARISON), *labels], value=NO_COMPARISON,
+                    [NOTHING, *labels], value=NO_COMPARISON,
                     label="Compare with", info="A second curve, below the first and in the plot.",
                     elem_id="summarize-compare",
                 )  # fmt: skip
@@ -138,6 +139,8 @@ class SummarizeTab:
             self._fps, self._compare, self._query, self._reading.encoder, self._reading.threshold,
         ]  # fmt: skip
         self._reading.connect(self._method)
+        # Without triggers: when the page is loaded, for what was trained since it was built.
+        gr.on(fn=_all_methods, outputs=[self._method, self._compare], queue=False, **QUIET)
         running = self._run.click(
             said_plainly(self._summarize, self._on_failure),
             asked,
@@ -222,6 +225,15 @@ class SummarizeTab:
 
     def _on_failure(self, text: str) -> Updates:
         return {self._note: problem(text), self._stage.status: failed()}
+
+
+def _labels() -> list[tuple[str, str]]:
+    return [(method.label, method.name) for method in methods().values()]
+
+
+def _all_methods() -> tuple[Any, Any]:
+    labels = _labels()
+    return gr.update(choices=labels), gr.update(choices=[NOTHING, *labels])
 
 
 def facts(seen: Performance, model: ModelUsed | None = None) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ PROPOSED, ACCEPTED, REJECTED = "proposed", "accepted", "rejected"
 REVIEWS = (PROPOSED, ACCEPTED, REJECTED)
 NO_EVENT = "none"  # what the label 0 is called
 ANY_EVENT = "event"  # what the label 1 is called in files that name no labels
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".m4v", ".mpg", ".mpeg", ".ts")
 # The published system takes what is so near to a timestamp for the event itself.
 POINT_S = 1.0
 
@@ -184,13 +185,17 @@ def _trigger(event: MarkedEvent, names: tuple[str, ...]) -> dict[str, Any]:
     return {
         "timestamp": round(event.time_s, 3),
         "label": names.index(event.label) + 1,
-        "description": event.description or event.label,
+        "description": event.description,
         "start": round(event.start_s, 3),
         "end": round(event.end_s, 3),
         "source": event.source,
         "review": event.review,
         "probability": event.probability,
     }
+
+
+def videos_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
 
 
 def write_annotations(path: Path, annotations: Annotations) -> Path:

@@ -20,10 +20,11 @@ from models.annotations import (
     MarkedEvent,
     MarkedVideo,
     read_annotations,
+    videos_in,
     write_annotations,
 )
 from models.errors import UserFacingError
-from train.annotation_files import read_labels, videos_in
+from train.annotation_files import read_labels
 from train.annotation_query import Finder
 
 THRESHOLD = 0.5

@@ -18,10 +18,10 @@ from models.annotations import (
     MarkedVideo,
     from_json,
     label_of,
+    videos_in,
 )
 from models.errors import VideoOpenError
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".m4v", ".mpg", ".mpeg", ".ts")
 # What columns and keys are called in files people have, the published one's name first.
 VIDEO_NAMES = ("video_path", "video", "path", "file", "filename", "name")
 START_NAMES = ("start", "start_s", "begin", "from", "timestamp", "time")
@@ -197,10 +197,6 @@ def from_class_folders(source: Path, videos: Path) -> Annotations:
     if not found.videos:
         raise ValueError(f"{source} holds no folders of videos and no .vtt files")
     return found
-
-
-def videos_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
 
 
 def within_their_videos(found: Annotations, videos: Path, say: Say) -> Annotations:

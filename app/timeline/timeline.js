@@ -87,8 +87,37 @@ const drawShots = () => {
   shots.hidden = known.length === 0;
 };
 
+/* Pins at one moment would cover each other: they stand beside each other, around it. */
+const APART_PX = 12;
+const NEAR_PX = 4;
+const FANNED_PX = 84;
+const fanOut = (known) => {
+  const px = (pin) => share(pin.t) * area.clientWidth;
+  const groups = [];
+  [...known].sort((a, b) => a.t - b.t).forEach((pin) => {
+    const last = groups[groups.length - 1];
+    if (last && px(pin) - px(last[0]) < NEAR_PX) last.push(pin);
+    else groups.push([pin]);
+  });
+  const shifts = new Map();
+  if (!area.clientWidth) return shifts;
+  groups.forEach((group) => group.forEach((pin, at) => {
+    const apart = Math.min(APART_PX, FANNED_PX / Math.max(1, group.length - 1));
+    shifts.set(pin, (at - (group.length - 1) / 2) * apart);
+  }));
+  return shifts;
+};
+
 const drawPins = () => {
-  fs.reconcile(pins, layersOf("pins"), (pin) => `${pin.layer}:${pin.t.toFixed(3)}`,
+  const known = layersOf("pins");
+  const shifts = fanOut(known);
+  const met = new Map();
+  const keyOf = (pin) => { // two of one layer may mark the same moment
+    const at = `${pin.layer}:${pin.t.toFixed(3)}`;
+    met.set(at, (met.get(at) ?? 0) + 1);
+    return `${at}:${met.get(at)}`;
+  };
+  fs.reconcile(pins, known, keyOf,
     () => {
       const made = fs.make("button", "fs-pin");
       made.type = "button";
@@ -99,6 +128,7 @@ const drawPins = () => {
       made.setAttribute("aria-label", `Play from ${fs.clock(pin.t)}, ${pin.label}`);
       made.note = pin.label;
       made.style.setProperty("--colour", pin.colour);
+      made.style.setProperty("--shift", `${shifts.get(pin) ?? 0}px`);
       place(made, pin.t);
     });
 };
@@ -223,5 +253,5 @@ fs.on("video", () => {
 });
 fs.on("layer", drawAll);
 fs.on("time", drawTime);
-new ResizeObserver(drawAxis).observe(area);
+new ResizeObserver(() => [drawAxis, drawPins].forEach((draw) => draw())).observe(area);
 drawAll();

@@ -110,7 +110,7 @@ class KeyframeTraining(fitting.ValidatedModule):
             logits_T = self.network(sample["features"], sample["times_s"]).float()
             losses.append(torch.stack(importance_losses(logits_T, sample["annotators"])))
         order, distance = torch.stack(losses).mean(dim=0)
-        loss = learning.ranking_weight * order + learning.regression_weight * distance
+        loss: Tensor = learning.ranking_weight * order + learning.regression_weight * distance
         figures = {"loss": loss, "ranking": order, "regression": distance}
         self.log_dict(
             {f"train/{name}": value for name, value in figures.items()},

@@ -73,7 +73,9 @@ class RoundOfStretches(Dataset[Stretch]):
             for video in videos
             for part in stretches_of(len(video), longest, random)
         ]
-        self._stretches = [cut[number] for number in random.permutation(len(cut)).tolist()]
+        self._stretches: list[Stretch] = [
+            cut[number] for number in random.permutation(len(cut)).tolist()
+        ]
 
     def __len__(self) -> int:
         return len(self._stretches)

@@ -4,6 +4,7 @@ What such a model sees of a frame is what a query is compared with, so its index
 video is read once for it, and every query after that is answered from the index.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,10 @@ import numpy as np
 
 from models.certainty import COMPARED, OWN, Certainty
 from models.converted_engine import fastest_engine
+from models.device import lends_gpu
+from models.engine import Engine
 from models.errors import CheckpointError
+from models.gpu_calls import LentModel, on_gpu
 from models.pretrained import Pretrained
 from models.types import Floats, Pixels
 
@@ -25,7 +29,7 @@ CHUNK_TEXTS = 64
 SIGLIP_TOKENS = 64
 
 
-class ImageTextEncoder:
+class ImageTextEncoder(LentModel):
     """Implements protocols.FrameEncoder and protocols.FrameTextEncoder.
 
     A model that was trained by sigmoids (SigLIP) says of one picture and one sentence alone how
@@ -51,9 +55,26 @@ class ImageTextEncoder:
         self._bias = float(network.logit_bias.detach().float()) if self._by_sigmoid else 0.0
         self.short_side_px = int(network.config.vision_config.image_size)
         self.dim = self.encode_texts(["a"]).shape[1]
-        self._engine = fastest_engine(_picture_side(network), self.short_side_px, self.dim)
-        self.engine = self._engine.name
+        self._built: tuple[str, Engine] | None = None  # for where this process computes
+        self._building = threading.Lock()
+        if not lends_gpu():  # there another process sees the frames
+            self._engine()
 
+    @property
+    def engine(self) -> str:
+        """What runs the picture side: openvino or torch."""
+        return self._engine().name
+
+    def _engine(self) -> Engine:
+        device = self._model.device
+        with self._building:
+            if self._built is None or self._built[0] != device:
+                network = _picture_side(self._model.network)
+                engine = fastest_engine(network, self.short_side_px, self.dim)
+                self._built = device, engine
+            return self._built[1]
+
+    @on_gpu(start_s=5, each_s=0.05, rows="frames")
     def encode_frames(self, frames: Pixels) -> Floats:
         """u8 RGB [T, H, W, 3] -> float32 [T, D], each row of length one."""
         if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
@@ -61,7 +82,7 @@ class ImageTextEncoder:
         embeddings = np.empty((len(frames), self.dim), np.float32)
         for start in range(0, len(frames), CHUNK_FRAMES):
             rows = slice(start, start + CHUNK_FRAMES)
-            embeddings[rows] = self._engine.run(self._prepared(frames[rows]))
+            embeddings[rows] = self._engine().run(self._prepared(frames[rows]))
         return _unit(embeddings)
 
     def project(self, features: Floats) -> Floats:

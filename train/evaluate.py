@@ -3,7 +3,7 @@
     python -m train.evaluate summaries --data FOLDER [--out train/results]
     python -m train.evaluate keyframes [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate scorer --model NAME --dataset tvsum|summe|FILE.h5 [--drawings FOLDER]
-    python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--out train/results]
+    python -m train.evaluate retrieval [--config FILE] [--folder FOLDER] [--also MODEL]
     python -m train.evaluate triggers [--config FILE] [--set KEY=VALUE] [--out train/results]
     python -m train.evaluate actions [--config FILE] [--folder FOLDER] [--out train/results]
     python -m train.evaluate cnn_rnn [--config FILE] [--run FOLDER] [--out train/results]
@@ -202,7 +202,8 @@ def _retrieval(given: argparse.Namespace) -> str:
     from train.frame_text_config import load_config
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    report = retrieval_report.make_report(load_config(given.config, given.settings), given.folder)
+    config = load_config(given.config, given.settings)
+    report = retrieval_report.make_report(config, given.folder, given.also)
     return retrieval_report.write_report(report, given.out)
 
 
@@ -280,6 +281,7 @@ def main(arguments: list[str] | None = None) -> None:
     retrieval.add_argument("--config", type=Path, default=Path("train/configs/compact.yaml"))
     retrieval.add_argument("--set", dest="settings", action="append", default=[])
     retrieval.add_argument("--folder", type=Path, default=Path("checkpoints/compact"))
+    retrieval.add_argument("--also", action="append", default=[], metavar="MODEL")
     retrieval.add_argument("--out", type=Path, default=Path("train/results"))
     captions = commands.add_parser("captions", help="the captioner on MSR-VTT validation")
     captions.add_argument("--config", type=Path, default=Path("train/configs/captioner.yaml"))

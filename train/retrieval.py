@@ -79,15 +79,15 @@ def in_batch_figures(
     random = np.random.default_rng([seed, 64])
     gallery = gallery_of(items, embedded.frames)
     size = min(batch, len(items))
-    queries = embedded.encode([caption for item in items for caption in item.captions])
-    starts = np.cumsum([0, *(len(item.captions) for item in items)])
     ranks = []
     for _ in range(rounds):
+        asked = embedded.encode(
+            [item.captions[random.integers(len(item.captions))] for item in items]
+        )
         order = random.permutation(len(items))
         for start in range(0, len(order) - size + 1, size):
             chosen = order[start : start + size]
-            asked = [int(random.integers(starts[at], starts[at + 1])) for at in chosen]
-            ranks.append(ranks_of(queries[asked], gallery[chosen], np.arange(size)))
+            ranks.append(ranks_of(asked[chosen], gallery[chosen], np.arange(size)))
     return recall_figures(np.concatenate(ranks), size)
 
 

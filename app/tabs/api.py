@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import gradio as gr
 
-from app.pipelines.requests import DEFAULT_METHOD, SummaryRequest
+from app.pipelines.requests import DEFAULT_ENCODER, DEFAULT_METHOD, SummaryRequest
 from app.progress import Done, Progress
 from app.services import OpenedVideo, Services
 from app.tabs.failures import said_plainly
@@ -37,6 +37,8 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
         link: str = "",
         compare: str | None = None,
         query: str | None = None,
+        reads: str = DEFAULT_ENCODER,
+        threshold: float | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Finds the moments of a video that matter: keyframes and shots, with times and scores.
 
@@ -55,6 +57,10 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
             link: The address of a video to fetch instead of a file, for instance on YouTube.
             compare: A second method whose scores are returned as `compared`.
             query: Words that steer the summary, such as "a dog -cat"; what matches counts more.
+            reads: backbone for single pictures, timesformer-k400 for segments of two seconds, which
+                go with kmeans, ssd_anchor and ssd_previous.
+            threshold: Of segments, the squared distance that is a change; leave it out to follow
+                the video.
         """
         request = SummaryRequest(
             method=method,
@@ -63,6 +69,8 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
             fps=fps,
             compare=compare or None,
             query=(query or "").strip() or None,
+            encoder=reads,
+            threshold=threshold,
         )
         yield from answered(
             opening(services, video, link),
@@ -77,10 +85,13 @@ def offer_summary(services: Services, limits: dict[str, Any]) -> None:
     link = gr.Textbox("", label="link", visible=False)
     compare = gr.Dropdown(list(methods()), value=None, label="compare", visible=False)
     query = gr.Textbox(None, label="query", visible=False)
+    encoders = [DEFAULT_ENCODER, *services.segments.encoders]
+    reads = gr.Dropdown(encoders, value=DEFAULT_ENCODER, label="reads", visible=False)
+    threshold = gr.Number(None, label="threshold", visible=False)
     summary = gr.JSON(label="summary", visible=False)
     gr.Button(visible=False).click(
         said_plainly(summarize, on_failure),
-        [file, method, keyframes, ratio, fps, link, compare, query],
+        [file, method, keyframes, ratio, fps, link, compare, query, reads, threshold],
         summary,
         api_name="summarize",
         **limits,

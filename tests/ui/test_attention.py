@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page
 
 from models import hub
@@ -112,3 +114,17 @@ def test_without_the_hub_one_sentence_says_so_and_all_is_kept(person: Person, vi
     chosen = page.input_value("#summarize-reads input")
     assert hub.TIMESFORMER_K600.name in chosen, "what was entered is kept"
     assert page.locator("#summarize-cards .fs-card").count() == cards
+
+
+def test_programs_can_choose_what_is_read(seeing: Server, video: Path) -> None:
+    client = Client(seeing.url, verbose=False)
+    summary = client.predict(
+        video=handle_file(video), method="ssd_anchor", reads=hub.TIMESFORMER_K400.name,
+        threshold=400, api_name="/summarize",
+    )  # fmt: skip
+    assert summary["model"]["name"] == hub.TIMESFORMER_K400.name
+    assert summary["sampling"]["segment_frames"] == toys.FRAMES
+    with pytest.raises(AppError, match="Learned from people"):
+        client.predict(
+            video=handle_file(video), reads=hub.TIMESFORMER_K400.name, api_name="/summarize"
+        )

@@ -36,13 +36,13 @@ const field = (name, label, change) => {
   made.addEventListener("change", () => change(made));
   return made;
 };
-const moment = (name, label, change) => {
+const moment = (name, label, key, change) => {
   const box = fs.make("span", "fs-mark-moment");
   const made = field(name, label, (input) => change(itemOf(numberOf(input)), parseFloat(input.value)));
   made.type = "number";
   made.step = "0.1";
   made.min = "0";
-  box.append(made, button("⌖", `${label}: where the player stands`,
+  box.append(made, button(key, `${label}: where the player stands`,
     (event) => change(itemOf(numberOf(event.target)), fs.now())));
   return box;
 };
@@ -59,9 +59,9 @@ const create = () => {
     button("Reject", "", (event) => judge(numberOf(event.target), "rejected")));
   const times = fs.make("span", "fs-mark-times");
   times.append(
-    moment("start", "Start", (item, t) => Number.isFinite(t) && move(item, t, item.end_s)),
+    moment("start", "Start", "[", (item, t) => Number.isFinite(t) && move(item, t, item.end_s)),
     fs.make("i", "", "–"),
-    moment("end", "End", (item, t) => Number.isFinite(t) && move(item, item.start_s, t)));
+    moment("end", "End", "]", (item, t) => Number.isFinite(t) && move(item, item.start_s, t)));
   card.append(play, name, times, judged, fs.make("small"));
   card.addEventListener("pointerdown", () => choose(numberOf(card), false));
   card.addEventListener("focusin", () => choose(numberOf(card), false));

@@ -125,6 +125,8 @@ def _captioner(metrics: Metrics, config: Metrics) -> Quality:
 
 
 def _trigger(metrics: Metrics, config: Metrics) -> Quality:
+    if "validation" in metrics:
+        return _local_trigger(metrics["validation"])
     figures = metrics["rows"][SHIPPED_ROW]
     decision, seeds = config["decision"], len(metrics["seeds"])
     ranked, right, found, false = (
@@ -140,6 +142,22 @@ def _trigger(metrics: Metrics, config: Metrics) -> Quality:
         f"{_plain(metrics['chance'])}); from {decision['start_at']:.0%} on, "
         f"{right['mean']:.0%} of what it says is {decision['event']}, and it finds "
         f"{found['mean']:.0%}. In web videos {false['mean']:.0f} false events an hour.",
+    )
+
+
+def _local_trigger(validation: Metrics) -> Quality:
+    """Of a model that was trained on this machine, on the part of its data that was held out."""
+    said = [
+        f"{event}: average precision {_plain(one['average_precision'])} (chance "
+        f"{_plain(one['chance'])}), {one['precision']:.0%} of what it says is right and it finds "
+        f"{one['recall']:.0%}"
+        for event, one in validation["events"].items()
+    ]
+    mean = sum(one["average_precision"] for one in validation["events"].values()) / len(said)
+    return Quality(
+        f"average precision {_plain(mean)}",
+        f"Frames and events of {_counted(validation['videos'], 'video')} held out of training, on "
+        f"which its thresholds were set too: {'; '.join(said)}.",
     )
 
 

@@ -12,6 +12,7 @@ from app.pipelines.trigger_conditions import ChangeCondition, EventCondition
 from app.pipelines.triggering import SCENE, TriggerRequest
 from app.results import ModelUsed
 from app.trigger_results import Trigger
+from models.quality import quality_in_words
 from models.trigger_events import TriggerEvent
 from tests.unit.trigger_toys import Analysis, ScoredEyes, ToyScorer
 
@@ -116,3 +117,14 @@ def test_the_published_layout_has_its_keys_and_no_others(analysis: Analysis) -> 
     bare = replace(result, triggers=(described,)).to_published_json()
     assert bare["triggers"][0]["analysis"] == "", "a string, as its readers expect"
     assert np.isfinite(bare["triggers"][0]["trigger_confidence"])
+
+
+def test_what_was_measured_of_a_local_model_is_said_and_else_that_nothing_was() -> None:
+    one = {"average_precision": 0.8, "chance": 0.2, "precision": 0.5, "recall": 1.0}
+    metrics = {"validation": {"events": {"a fight": one}, "videos": 3}}
+    quality = quality_in_words("trigger_scorer", metrics, {})
+    assert quality.short == "average precision .80"
+    assert "3 videos held out" in quality.full and "chance .20" in quality.full
+    assert quality_in_words("trigger_scorer", {"measured": "not measured"}, {}).full == (
+        "Not measured."
+    )

@@ -136,7 +136,7 @@ class FrameSearchModule(fitting.ValidatedModule):
         learning = self.config.learning
         heads = [*self.network.image_head.parameters(), *self.network.text_head.parameters()]
         rates = (
-            ([*heads, self.log_scale], learning.head_rate),
+            ([*heads, self.log_scale], learning.learning_rate),
             (list(self.backbone.parameters()), learning.image_rate),
             (list(self.network.text.parameters()), learning.text_rate),
         )

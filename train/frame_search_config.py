@@ -67,9 +67,12 @@ class FrameSearchData:
 
 @dataclass(frozen=True, slots=True)
 class FrameSearchLearning:
-    """Three rates, and the round from which each side learns; the heads learn from the first."""
+    """Three rates, and the round from which each side learns.
 
-    head_rate: float = 0.001
+    The heads learn from the first round on, by `learning_rate`.
+    """
+
+    learning_rate: float = 0.001
     image_rate: float = 0.0001
     text_rate: float = 0.00001
     image_from_round: int = 1
@@ -79,7 +82,7 @@ class FrameSearchLearning:
     final_share: float = 0.01
 
     def check(self) -> None:
-        for name in ("head_rate", "image_rate", "text_rate"):
+        for name in ("learning_rate", "image_rate", "text_rate"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"learning.{name} is above 0, received {getattr(self, name)}")
         for name in ("image_from_round", "text_from_round", "weight_decay"):

@@ -202,7 +202,7 @@ class Measuring:
     def _scenes(self, items: Sequence[Captioned]) -> tuple[list[CaptionedItem], Floats]:
         """Frames of one video are one scene; of a photograph, parts of it are taken instead."""
         random = np.random.default_rng([self._config.seed, 7])
-        made, views = list[CaptionedItem](), []
+        made, views = list[CaptionedItem](), list[Floats]()
         for item in items:
             pictures = [self._data.picture(frame) for frame in item.frames]
             if len(pictures) == 1:

@@ -70,7 +70,7 @@ def write_config(folder: Path, **run: object) -> Path:
             "flip_share": 0.0, "smallest_crop": 0.9,
         },
         "learning": {
-            "head_rate": 0.003, "image_rate": 0.003, "text_rate": 0.003, "image_from_round": 0,
+            "learning_rate": 0.003, "image_rate": 0.003, "text_rate": 0.003, "image_from_round": 0,
             "text_from_round": 1,
         },
     }  # fmt: skip

@@ -243,7 +243,7 @@ def test_the_search_finds_moments_of_a_video_with_it(local: Path, tmp_path: Path
     [
         ("data.source=flickr9k", "data.source"),
         ("data.batch_size=1", "data.batch_size"),
-        ("learning.head_rate=0", "learning.head_rate"),
+        ("learning.learning_rate=0", "learning.learning_rate"),
         ("model.dropout=1", "model.dropout"),
         ("model.archtecture=resnet50", "archtecture"),
         ("data.smallest_crop=0", "data.smallest_crop"),

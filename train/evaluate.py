@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import registry
+from models.errors import UserFacingError
 from models.protocols import FrameEncoder
 from models.segment_summarizers import Indices
 from models.shots import shot_starts
@@ -197,6 +198,23 @@ def _scorer(given: argparse.Namespace) -> str:
     return write_report(evaluate_scorer(asked, given.drawings), given.out)
 
 
+def _add_segments(commands: Any) -> None:
+    segments = commands.add_parser("segments", help="segments by a video transformer, untrained")
+    segments.add_argument("--encoder", default="timesformer-k400", help="of the registry")
+    segments.add_argument("--dataset", default="summe", help="tvsum or summe")
+    segments.add_argument("--threshold", type=float, help="100, 400 or 800, as published")
+    segments.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
+    segments.add_argument("--limit", type=int, help="only so many videos, to try it out")
+    segments.add_argument("--out", type=Path, default=Path("train/results"))
+
+
+def _segments(given: argparse.Namespace) -> str:
+    from train.segments_report import Asked, evaluate_segments, write_report
+
+    asked = Asked(given.encoder, given.dataset, given.data_dir, given.threshold, given.limit)
+    return write_report(evaluate_segments(asked), given.out)
+
+
 def _retrieval(given: argparse.Namespace) -> str:
     from train import retrieval_report
     from train.frame_text_config import load_config
@@ -277,6 +295,7 @@ def main(arguments: list[str] | None = None) -> None:
     keyframes.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     keyframes.add_argument("--out", type=Path, default=Path("train/results"))
     _add_scorer(commands)
+    _add_segments(commands)
     retrieval = commands.add_parser("retrieval", help="frame search over whole galleries")
     retrieval.add_argument("--config", type=Path, default=Path("train/configs/compact.yaml"))
     retrieval.add_argument("--set", dest="settings", action="append", default=[])
@@ -333,10 +352,10 @@ def main(arguments: list[str] | None = None) -> None:
     if given.command == "retrieval":
         print(_retrieval(given))
         return
-    if given.command == "scorer":
+    if given.command in ("scorer", "segments"):
         try:
-            print(_scorer(given))
-        except (ValueError, FileNotFoundError) as error:
+            print(_scorer(given) if given.command == "scorer" else _segments(given))
+        except (ValueError, FileNotFoundError, UserFacingError) as error:
             parser.exit(2, f"{error}\n")
         return
     if given.command == "keyframes":

@@ -96,7 +96,9 @@ class ActionsTab:
                     elem_id="actions-labels", label="Look for these instead", info=OWN_HELP,
                     placeholder=PLACEHOLDER, lines=2, max_lines=6, max_length=LONGEST_LIST,
                 )  # fmt: skip
-            with gr.Accordion("Options", open=False, elem_classes="fs-fold"):
+            with gr.Accordion(
+                "Options", open=False, elem_id="actions-options", elem_classes="fs-fold"
+            ):
                 self._fps = gr.Slider(
                     0.5, 10, value=self._services.settings.sample_fps, step=0.5,
                     label="Frames a second",

@@ -29,7 +29,11 @@ class ModelService:
     def choices(self, kinds: Sequence[str]) -> list[tuple[str, str]]:
         """The models of these kinds, as they are now: a line of facts, and the name."""
         entries = registry.entries().values()
-        return [(line(model_facts(entry)), entry.name) for entry in entries if entry.kind in kinds]
+        return [
+            (line(model_facts(entry)), entry.name)
+            for entry in entries
+            if not {entry.kind, *entry.also}.isdisjoint(kinds)
+        ]
 
     def load(self, name: str) -> Iterator[Progress | Done[str]]:
         """Fetches the model where it is not here, and loads it with what it reads; its name last.

@@ -138,7 +138,7 @@ class SummarizeTab:
             self._video, self._method, self._choose_by, self._share, self._count, self._spacing,
             self._fps, self._compare, self._query, self._reading.encoder, self._reading.threshold,
         ]  # fmt: skip
-        self._reading.connect(self._method)
+        loading = self._reading.connect(self._method, self._stage, self._note)
         # Without triggers: when the page is loaded, for what was trained since it was built.
         gr.on(fn=_all_methods, outputs=[self._method, self._compare], queue=False, **QUIET)
         running = self._run.click(
@@ -150,7 +150,7 @@ class SummarizeTab:
             **limits,
         )
         looking = self._attention.connect(limits)
-        return [running, looking, *self._files.connect(running, limits)]
+        return [running, looking, *loading, *self._files.connect(running, limits)]
 
     # -- handlers ---------------------------------------------------------------------------------
 

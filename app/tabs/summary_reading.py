@@ -7,7 +7,8 @@ import gradio as gr
 from app.pipelines.requests import DEFAULT_ENCODER
 from app.services import Services
 from app.tabs.events import QUIET
-from models.segment_parts import SEGMENT_S
+from app.tabs.model_choice import ModelChoice
+from app.timeline.stage import Stage
 from models.summary_methods import OF_SEGMENTS, PUBLISHED, method_named
 
 FROM_THE_VIDEO = 0.0
@@ -22,29 +23,27 @@ class SummaryReading:
     """Two menus of the options; the second is there where it means something."""
 
     def __init__(self, services: Services) -> None:
-        pictures = ("Single pictures", DEFAULT_ENCODER)
-        segments = [
-            (f"Segments of {SEGMENT_S:g} seconds, by {name}", name)
-            for name in services.segments.encoders
-        ]
         published = [(f"{value:g}: {name} changes", value) for name, value in PUBLISHED.items()]
         with gr.Row():
-            self.encoder = gr.Dropdown(
-                [pictures, *segments], value=DEFAULT_ENCODER, label="What it reads", info=HELP,
-                elem_id="summarize-reads",
+            self._choice = ModelChoice(
+                services, ("segment_encoder",), first=[("Single pictures", DEFAULT_ENCODER)],
+                value=DEFAULT_ENCODER, label="What it reads", info=HELP, elem_id="summarize-reads",
             )  # fmt: skip
+            self.encoder = self._choice.dropdown
             self.threshold = gr.Dropdown(
                 [("As this video has it", FROM_THE_VIDEO), *published], value=FROM_THE_VIDEO,
                 label="What counts as a change", info=THRESHOLD_HELP, visible=False,
                 elem_id="summarize-threshold",
             )  # fmt: skip
 
-    def connect(self, method: gr.Dropdown) -> None:
-        menus = [self.encoder, method]
-        self.encoder.change(
+    def connect(self, method: gr.Dropdown, stage: Stage, note: gr.HTML) -> list[Any]:
+        """Returns the event that Cancel ends. Other menus follow once the model is there."""
+        menus = [self._choice.chosen, method]
+        self._choice.chosen.change(
             _method_that_reads, menus, [method, self.threshold], queue=False, **QUIET
         )
         method.change(_threshold_of, menus, self.threshold, queue=False, **QUIET)
+        return self._choice.connect(stage, note)
 
 
 def _method_that_reads(encoder: str, method: str) -> tuple[Any, Any]:

@@ -27,7 +27,8 @@ from models.errors import UserFacingError
 from train.annotation_files import read_labels
 from train.annotation_query import Finder
 
-THRESHOLD = 0.5
+# What is looked through may be proposed generously.
+THRESHOLD = 0.3
 QUERY_FPS = 2.0
 
 

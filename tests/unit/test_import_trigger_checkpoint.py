@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from models import registry
 from models.local_checkpoints import LOCAL_VARIABLE
-from train.import_trigger_checkpoint import examine, main, read_file
+from train.import_trigger_checkpoint import main
+from train.published_file import examine, read_file
 from train.published_names import architecture_of, our_name
 
 SIDE_PX = 32
@@ -133,16 +134,18 @@ def test_what_is_missing_is_named_and_no_model_is_made(
 
 
 class Harmful:
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return exec, ("import pathlib; pathlib.Path('/tmp/framescry-was-here').touch()",)
+        return exec, (f"import pathlib; pathlib.Path({str(self._mark)!r}).touch()",)
 
 
 def test_pickled_code_is_refused_in_one_sentence(
     tmp_path: Path, local: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mark = Path("/tmp/framescry-was-here")
-    mark.unlink(missing_ok=True)
-    file = save(tmp_path / "harmful.pt", PublishedSystem(), extra=Harmful())
+    mark = tmp_path / "it was run"
+    file = save(tmp_path / "harmful.pt", PublishedSystem(), extra=Harmful(mark))
     assert imported(file) == 2
     said = capsys.readouterr().err
     assert "pickled code" in said and len(said.strip().splitlines()) == 1

@@ -127,7 +127,7 @@ class SearchTab:
             with gr.Row():
                 self._choice = ModelChoice(
                     self._services, (SEARCHER_KIND,), value=DEFAULT_SEARCHER, label="Model",
-                    elem_id="search-encoder", min_width=180,
+                    elem_id="search-encoder", min_width=320,
                     info="Larger ones are fetched when chosen, and read the video once more.",
                 )  # fmt: skip
                 self._encoder = self._choice.dropdown

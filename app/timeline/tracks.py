@@ -139,11 +139,17 @@ def _drawn_curve(track: Track) -> dict[str, Any]:
 
 
 def pins(marks: Sequence[Keyframe | Moment], colour: str) -> list[dict[str, Any]]:
-    return [{"t": mark.time_s, "label": percent(_score(mark)), "colour": colour} for mark in marks]
+    return [
+        {"t": mark.time_s, "label": _said(mark, place), "colour": colour}
+        for place, mark in enumerate(marks, start=1)
+    ]
 
 
-def _score(mark: Keyframe | Moment) -> float:
-    return mark.rating if isinstance(mark, Moment) else mark.score
+def _said(mark: Keyframe | Moment, place: int) -> str:
+    """How sure it is; of a model that only compares, which place it has."""
+    if isinstance(mark, Keyframe):
+        return percent(mark.score)
+    return f"no. {place}" if mark.probability is None else percent(mark.probability)
 
 
 def percent(share: float) -> str:

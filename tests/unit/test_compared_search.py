@@ -15,6 +15,7 @@ from app.results import Moment, SearchResult
 from app.tabs.asking import Found, command_line, name_of
 from app.tabs.search_view import sentence
 from app.timeline.results import moment_cards
+from app.timeline.tracks import pins
 from models.certainty import COMPARED, OWN
 from models.types import Floats
 from tests.sample_results import sample_search
@@ -94,6 +95,9 @@ def test_the_page_names_places_and_no_likelihood(compared: SearchResult) -> None
     cards = moment_cards(compared.moments, "#123456")["items"]
     assert [card["note"] for card in cards] == ["no. 1", "no. 2", "no. 3"]
     assert not any("%" in card["label"] for card in cards)
+    marks = pins(compared.moments, "#123456")
+    assert [mark["label"] for mark in marks] == ["no. 1", "no. 2", "no. 3"]
+    assert all("%" in mark["label"] for mark in pins(sample_search().moments, "#123456"))
     assert "closer" in sentence(found(replace(compared, moments=())))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOTE = (
     "Attention rollout: the model's attentions over space and time, followed back to the pictures. "
-    "It says where the model looked, not why. The darkened sides are not seen by it."
+    "It says where the model looked, not why. Darkened parts are not seen by it."
 )
 
 

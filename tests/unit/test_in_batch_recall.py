@@ -1,12 +1,19 @@
 """Recall is over the whole gallery; in batches of 64 the same embeddings seem far better."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from models.types import Floats
-from train.data.captions import CaptionedItem
+from models import registry
+from models.types import Floats, Pixels
+from tests.unit import frame_text_toys
+from train.data.captioned_sources import open_captioned
+from train.data.captions import CaptionedData, CaptionedItem
+from train.frame_text_config import load_config
 from train.retrieval import Embedded, find_all, in_batch_figures, unit
+from train.retrieval_report import as_markdown, captioned_data, embedded_by_name, in_batch_rows
 
 COUNT = 1024
 
@@ -64,3 +71,60 @@ def test_batches_are_drawn_alike_each_time() -> None:
     items, embedded = made(200, noise=0.4)
     assert in_batch_figures(items, embedded) == in_batch_figures(items, embedded)
     assert in_batch_figures(items, embedded) != in_batch_figures(items, embedded, seed=1)
+
+
+def test_the_report_counts_in_four_ways() -> None:
+    items, embedded = made(400, noise=0.3)
+    parts = [
+        CaptionedItem("msrvtt", i.name, "train" if n % 2 else "reported", i.captions, i.rows)
+        for n, i in enumerate(items)
+    ]
+    rows = in_batch_rows(CaptionedData(tuple(parts)), embedded)
+    assert set(rows) == {"msrvtt"}, "what has no part to report on is left out"
+    found = rows["msrvtt"]
+    assert [row["gallery"] for row in found.values()] == [200, 64, 200, 64]
+    assert (
+        found["held out, in batches of 64"]["recall_1"]
+        > (found["held out, whole gallery"]["recall_1"])
+    )
+    report = {
+        "protocol": "", "galleries": {}, "in_batch": rows, "calibration": {"searched": {}},
+    }  # fmt: skip
+    assert "| trained on, in batches of 64 | 64 |" in as_markdown(report)
+
+
+class Eyes:
+    """Any model that searches; it sees how bright a frame is."""
+
+    dim = 2
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def encode_frames(self, frames: Pixels) -> Floats:
+        self.seen += len(frames)
+        return unit(np.stack([[1.0, frame.mean() / 255] for frame in frames]).astype(np.float32))
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        return unit(np.asarray([[1.0, len(text) / 50] for text in texts], np.float32))
+
+
+def test_any_model_is_measured_on_the_same_galleries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame_text_toys.write_toy(tmp_path)
+    config = load_config(frame_text_toys.toy_config(tmp_path))
+    items = captioned_data(config).part("reported")
+    eyes = Eyes()
+    monkeypatch.setattr(registry, "load", lambda name: {"eyes": eyes}[name])
+    embedded = embedded_by_name(config, "eyes", items)
+    assert eyes.seen == sum(len(item.rows) for item in items), "no other frame is looked at"
+    assert find_all(items, embedded)["gallery"] == len(items) > 10
+    # The same pictures are there to train the published frame search on.
+    stored = open_captioned("stored", tmp_path / "data", tmp_path / "cache", 1)
+    again = {item.name: item for item in stored.part("reported")}
+    assert set(again) == {item.name for item in items}
+    frame = again[items[0].name].frames[0]
+    np.testing.assert_allclose(
+        eyes.encode_frames(stored.picture(frame)[None])[0], embedded.frames[items[0].rows[0]]
+    )

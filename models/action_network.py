@@ -10,15 +10,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.action_layers import SHORTEST_STEP_S, ActionShape
+from models.hub_network import HubNetwork
 
 
-class ActionNetwork(nn.Module):
+class ActionNetwork(HubNetwork):
     """What is seen of frames [B, T, seen_dim], times [B, T], which rows are frames -> logits.
 
     Frames are projected, read by an LSTM in both directions that is told the seconds between them,
     and weighed by an attention over time. `space` is somebody else's projection of the backbone's
     embeddings and is not trained; `look` applies it, once for all of training.
     """
+
+    checkpoint_kind = "action_classifier"
+    shape_type = ActionShape
 
     def __init__(self, shape: ActionShape) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.hub_network import HubNetwork
 from models.keyframe_scorer import (
     MAX_KEYS,
     QUERY_BLOCK,
@@ -114,8 +115,11 @@ class EncoderLayer(nn.Module):
         return x + cast(Tensor, self.drop(self.mlp(x)))
 
 
-class ScorerNetwork(nn.Module):
+class ScorerNetwork(HubNetwork):
     """Unit-length features [T, input_dim] and their times to logits [T]; scores are sigmoids."""
+
+    checkpoint_kind = "keyframe_scorer"
+    shape_type = ScorerShape
 
     def __init__(self, shape: ScorerShape) -> None:
         super().__init__()

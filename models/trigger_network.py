@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.hub_network import HubNetwork
 from models.trigger_layers import WINDOW_MARGIN_S, TriggerShape, periods_s
 
 
@@ -115,7 +116,7 @@ class TimeEncoder(nn.Module):
         return x
 
 
-class TriggerNetwork(nn.Module):
+class TriggerNetwork(HubNetwork):
     """What is seen of frames [B, T, seen_dim], times [B, T] and which rows are frames -> logits.
 
     [B, T] of a single event, [B, T, events] of several.
@@ -123,6 +124,9 @@ class TriggerNetwork(nn.Module):
     `space` is somebody else's projection of the backbone's embeddings and is not trained; `look`
     applies it, once for all of training.
     """
+
+    checkpoint_kind = "trigger_scorer"
+    shape_type = TriggerShape
 
     def __init__(self, shape: TriggerShape) -> None:
         super().__init__()

@@ -69,9 +69,10 @@ def read_segments(path: Path, plan: SegmentPlan, seen: Seen, choose: Choose) -> 
 def moments_of(plan: SegmentPlan, start_s: float, duration_s: float) -> Times:
     """From the beginning of the video; one that is shorter than a segment is stretched over it."""
     if duration_s >= plan.segment_s:
-        return start_s + np.arange(plan.frames) * plan.step_s
+        return np.asarray(start_s + np.arange(plan.frames) * plan.step_s, np.float64)
     there = max(1, int(np.ceil(duration_s / plan.step_s)))
-    return np.asarray(np.linspace(0, there - 1, plan.frames).round() * plan.step_s)
+    moments = np.linspace(0, there - 1, plan.frames).round() * plan.step_s
+    return np.asarray(moments, np.float64)
 
 
 def spread(count: int) -> Choose:

@@ -60,7 +60,7 @@ def build_demo(services: Services) -> gr.Blocks:
                     ActionsTab(services, stage, video),
                     TriggersTab(services, stage, video),
                     *(library := [LibraryTab(services)] if services.library.is_on else []),
-                    ModelsTab(services),
+                    ModelsTab(services, stage),
                 ]
         offer_summary(services, limits)
         offer_search(services, limits)

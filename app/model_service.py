@@ -8,6 +8,7 @@ from models import registry
 from models.catalogue import ModelFacts, all_model_facts, model_facts
 from models.errors import RequestError
 from models.hub_checkpoints import add_checkpoint, read_address
+from models.speed import speed_of
 
 LONGEST_FIGURE = 48
 NOT_HERE = (
@@ -117,6 +118,7 @@ def shortened(text: str) -> str:
 
 def as_row(facts: ModelFacts) -> dict[str, Any]:
     """For programs."""
+    speed = speed_of(facts.name)
     return {
         "name": facts.name,
         "kind": facts.kind,
@@ -124,6 +126,7 @@ def as_row(facts: ModelFacts) -> dict[str, Any]:
         "hash": facts.weights_hash,
         "megabytes": None if facts.megabytes is None else round(facts.megabytes, 3),
         "licence": facts.licence,
+        "frames_per_s": None if speed is None else speed.frames_per_s,
         "data": facts.data,
         "quality": facts.quality.full,
         "metrics": dict(facts.metrics),

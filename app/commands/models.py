@@ -1,31 +1,43 @@
-"""python -m app.cli models: what each model is, and what was measured of it."""
+"""python -m app.cli models: what each model is, how good, how fast; adding those of others."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from app.commands.terminal import write_json
+from app.model_service import as_row
+from app.progress import Done
 from app.results import SCHEMA_VERSION
 from app.services import Services
-from models.catalogue import ModelFacts, all_model_facts
+from models.catalogue import ModelFacts
+from models.speed import speed_of
 
 HASH_SHOWN = 12
-COLUMNS = ("name", "kind", "weights", "MB", "measured")
+COLUMNS = ("name", "kind", "weights", "MB", "frames/s", "licence", "measured")
 
 
 def add_models(commands: Any) -> None:
-    models = commands.add_parser("models", help="the models: kind, weights, size, quality")
+    models = commands.add_parser("models", help="the models: weights, size, speed, quality")
     models.add_argument("--json", type=Path, metavar="OUT", help="instead of a table; - for stdout")
+    models.add_argument(
+        "--add", metavar="OWNER/REPO[@REVISION]", help="fetch a checkpoint from the model hub first"
+    )
     models.set_defaults(command=models_command)
 
 
-def models_command(options: argparse.Namespace, _: Services) -> None:
-    facts = all_model_facts()
+def models_command(options: argparse.Namespace, services: Services) -> None:
+    if options.add is not None:
+        for step in services.models.add(options.add):
+            if isinstance(step, Done):
+                print(f"{step.value} was added")
+    facts = services.models.facts()
     if options.json is None:
         print(as_table(facts))
         return
-    rows = [_as_json(fact) for fact in facts]
-    write_json(options.json, {"schema_version": SCHEMA_VERSION, "models": rows})
+    write_json(
+        options.json,
+        {"schema_version": SCHEMA_VERSION, "models": [as_row(fact) for fact in facts]},
+    )
 
 
 def as_table(facts: tuple[ModelFacts, ...]) -> str:
@@ -38,26 +50,14 @@ def as_table(facts: tuple[ModelFacts, ...]) -> str:
 
 
 def _row(fact: ModelFacts) -> tuple[str, ...]:
-    weights = "no weights" if fact.weights_hash is None else fact.weights_hash[:HASH_SHOWN]
-    size = "" if fact.megabytes is None else f"{fact.megabytes:.1f}"
+    weights, said = fact.weights_hash, fact.quality.full
     if fact.problem is not None:
-        return fact.name, fact.kind, "unusable", size, fact.problem
-    if fact.place is not None:
-        return fact.name, fact.kind, fact.place.split(":")[0], size, fact.quality.full
-    return fact.name, fact.kind, weights, size, fact.quality.full
-
-
-def _as_json(fact: ModelFacts) -> dict[str, Any]:
-    return {
-        "name": fact.name,
-        "kind": fact.kind,
-        "purpose": fact.purpose,
-        "hash": fact.weights_hash,
-        "megabytes": None if fact.megabytes is None else round(fact.megabytes, 3),
-        "licence": fact.licence,
-        "data": fact.data,
-        "quality": fact.quality.full,
-        "metrics": dict(fact.metrics),
-        "problem": fact.problem,
-        "place": fact.place,
-    }
+        shown, said = "unusable", fact.problem
+    elif fact.place is not None:
+        shown = fact.place.split(":")[0]
+    else:
+        shown = "no weights" if weights is None else weights[:HASH_SHOWN]
+    size = "" if fact.megabytes is None else f"{fact.megabytes:.1f}"
+    speed = speed_of(fact.name)
+    fast = "" if speed is None else f"{speed.frames_per_s:g}"
+    return fact.name, fact.kind, shown, size, fast, fact.licence, said

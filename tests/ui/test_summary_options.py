@@ -66,11 +66,15 @@ def test_the_model_and_its_quality_are_on_the_page(person: Person, video: Path) 
 def test_the_table_of_models(new_person: NewPerson) -> None:
     page = new_person("?tab=models", viewport={"width": 390, "height": 844}).page
     page.wait_for_selector("#models .fs-model")
-    rows = page.locator("#models .fs-model")
-    listed = all_model_facts()
-    assert rows.locator("h3").all_inner_texts() == [facts.name for facts in listed]
-    for row, facts in zip(rows.all_inner_texts(), listed, strict=True):
-        assert facts.purpose in row and facts.licence in row
+    listed = {facts.name: facts for facts in all_model_facts()}
+    names = page.locator("#models .fs-model > summary").all_inner_texts()
+    assert sorted(names) == sorted(listed)
+    for name, row in zip(names, page.locator("#models tr:has(details)").all(), strict=True):
+        facts = listed[name]
+        assert facts.licence in row.inner_text()
+        row.locator("summary").click()
+        shown = row.inner_text()
+        assert facts.purpose in shown
         if facts.weights_hash is not None:
-            assert facts.weights_hash[:12] in row and facts.quality.full in row
+            assert facts.weights_hash[:12] in shown and facts.quality.full in shown
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

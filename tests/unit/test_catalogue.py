@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.commands.models import as_table
-from app.tabs.models import told
+from app.tabs.models_view import told
 from models import hub, registry
 from models.catalogue import all_model_facts, data_in_words, model_facts
 from models.checkpoint import file_hash
@@ -111,7 +111,7 @@ def test_public_models_are_listed_without_asking_the_hub(
     assert facts.place == "fetched on first use: ustc-community/dfine-small-coco"
     assert (facts.megabytes, facts.weights_hash, facts.problem) == (42, None, None)
     assert "its authors report AP .485" in facts.quality.full and "COCO" in facts.data
-    assert ("Weights", f"42 MB, {facts.place}") in told(facts)["known"]
+    assert ("Weights", f"42.0 MB, {facts.place}") in told(facts, None)["known"]
     assert "fetched on first use  42.0" in as_table((facts,))
 
     own = tmp_path / "own" / "dfine-small"

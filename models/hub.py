@@ -103,7 +103,7 @@ TIMESFORMER_K400 = HubModel(
     # The hub's conversion to safetensors: the main branch has pickles only.
     revision="f300f6ac53f51b74e7f691877142ac426ce800ad",
     megabytes=486,
-    trained_on="Kinetics-400: 240,000 videos of 400 actions",
+    trained_on="Kinetics-400: web videos of 400 actions",
     reported="77.9 % of Kinetics-400's validation videos right",
 )
 TIMESFORMER_K600 = HubModel(
@@ -111,7 +111,7 @@ TIMESFORMER_K600 = HubModel(
     repository="facebook/timesformer-base-finetuned-k600",
     revision="",
     megabytes=487,
-    trained_on="Kinetics-600: 390,000 videos of 600 actions",
+    trained_on="Kinetics-600: web videos of 600 actions",
     reported="79.1 % of Kinetics-600's validation videos right",
 )
 VIDEO_MAE = HubModel(
@@ -119,7 +119,7 @@ VIDEO_MAE = HubModel(
     repository="MCG-NJU/videomae-base-finetuned-kinetics",
     revision="488eb9a0565f257b32866000305c8178965eb9f6",
     megabytes=346,
-    trained_on="Kinetics-400: 240,000 videos of 400 actions",
+    trained_on="Kinetics-400: web videos of 400 actions",
     reported="80.9 % of Kinetics-400's validation videos right, over 15 views of each",
 )
 # Not a model of the page: the text side of train.frame_search starts from it.

@@ -7,6 +7,7 @@ so many rows a segment, each with a moment, its picture, and the probabilities o
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from app.index import FrameIndex, IndexKey, IndexStore, IndexWriter
 from app.performance import Meter
 from app.pipelines.indexing import REFINE_EVERY_S, IndexStep, kept_or_built, share_read
-from app.progress import Progress
+from app.progress import Done, Progress, Report, Stop, run_reporting
 from models.errors import VideoOpenError
 from models.protocols import SegmentClassifier
 from models.types import ActionWindows, Floats, FrameBatch, Pixels, VideoInfo
@@ -112,16 +113,19 @@ def _build(
             for segment in slide(batches, plan, video.start_s, video.end_s):
                 meter.decode_s = source.decode_s
                 index = None
-                if segment is not None and naming.take(segment):
-                    known_until_s = float(segment.times_s[-1])
-                    meter.video_s = known_until_s - video.start_s
-                    if time.perf_counter() - shown_at > REFINE_EVERY_S:
-                        index = writer.snapshot()
-                progress = Progress("Looking at every segment", share_read(video, known_until_s))
-                yield IndexStep(progress, known_until_s, index, "so far")
+                if segment is not None:
+                    for _ in naming.take(segment):
+                        yield _looking(video, known_until_s)
+                    if not naming.waiting:
+                        known_until_s = float(segment.times_s[-1])
+                        meter.video_s = known_until_s - video.start_s
+                        if time.perf_counter() - shown_at > REFINE_EVERY_S:
+                            index = writer.snapshot()
+                yield _looking(video, known_until_s, index)
                 if index is not None:  # counted from when the consumer is done with it
                     shown_at = time.perf_counter()
-        naming.finish()
+        for _ in naming.finish():
+            yield _looking(video, known_until_s)
         meter.decode_s = source.decode_s
         if not len(writer):
             raise VideoOpenError(
@@ -131,37 +135,53 @@ def _build(
         yield IndexStep(Progress("Done", 1.0), video.end_s, writer.commit(), complete=True)
 
 
+def _looking(video: VideoInfo, until_s: float, index: FrameIndex | None = None) -> IndexStep:
+    progress = Progress("Looking at every segment", share_read(video, until_s))
+    return IndexStep(progress, until_s, index, "so far")
+
+
 class _Naming:
-    """Gives segments to the model: one at first, more together where that is quick."""
+    """Gives segments to the model: one at first, more together where that is quick.
+
+    A large model takes seconds for each on a CPU, so whoever waits is called several times a
+    second; what is closed meanwhile does not wait for the model.
+    """
 
     def __init__(self, look: Look, plan: SegmentPlan, writer: IndexWriter, meter: Meter) -> None:
         self._look, self._writer, self._meter = look, writer, meter
         self._frames = plan.frames
         self._places = np.linspace(0, plan.frames - 1, plan.shown).round().astype(int)
-        self._waiting: list[Segment] = []
+        self.waiting: list[Segment] = []
         self._together = 1
 
-    def take(self, segment: Segment) -> bool:
-        """Whether it was named, and all before it, rather than kept for a while."""
-        self._waiting.append(segment)
-        if len(self._waiting) < self._together:
-            return False
-        self.finish()
-        return True
+    def take(self, segment: Segment) -> Iterator[None]:
+        """Names it, and all before it, or keeps it for a while."""
+        self.waiting.append(segment)
+        if len(self.waiting) >= self._together:
+            yield from self.finish()
 
-    def finish(self) -> None:
+    def finish(self) -> Iterator[None]:
         """Names those that still wait."""
-        if not self._waiting:
+        if not self.waiting:
             return
         began = time.perf_counter()
-        with self._meter.encoding():
-            named = self._look.run(np.stack([s.pixels for s in self._waiting]))
-        for segment, said in zip(self._waiting, named, strict=True):
+        named = np.zeros((0, 0), np.float32)
+        with closing(run_reporting(self._run)) as running:
+            for step in running:
+                if isinstance(step, Done):
+                    named = step.value
+                else:
+                    yield
+        for segment, said in zip(self.waiting, named, strict=True):
             batch = FrameBatch(segment.pixels[self._places], segment.times_s[self._places])
             self._writer.add(batch, np.tile(said, (len(batch), 1)))
-        self._meter.frames += len(self._waiting) * self._frames
+        self._meter.frames += len(self.waiting) * self._frames
         if time.perf_counter() - began < QUICK_S:
             self._together = min(2 * self._together, max(1, MOST_FRAMES // self._frames))
         else:
             self._together = max(1, self._together // 2)
-        self._waiting = []
+        self.waiting = []
+
+    def _run(self, _report: Report, _stop: Stop) -> Floats:
+        with self._meter.encoding():
+            return self._look.run(np.stack([segment.pixels for segment in self.waiting]))

@@ -1,5 +1,6 @@
 """Summaries of segments by a tiny TimeSformer that is loaded as the hub's are, end to end."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -29,7 +30,7 @@ from models import hub, registry
 from models.errors import ModelUnavailableError, RequestError, VideoOpenError
 from models.residency import Residents
 from models.summary_methods import OF_SEGMENTS, threshold_for
-from models.types import VideoInfo
+from models.types import Floats, Pixels, VideoInfo
 from models.video.probe import probe
 from models.video.source import VideoSource
 from tests.real_media import gradio_media
@@ -263,3 +264,32 @@ def _write(path: Path, frames: list[np.ndarray], fps: int) -> None:  # type: ign
         for pixels in frames:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         out.mux(stream.encode(None))
+
+
+class Slow:
+    """An encoder that takes its time, as a large one does on a CPU."""
+
+    name, weights_hash, dim = "slow", "5" * 64, 4
+    frames_per_segment, segment_s, short_side_px = 8, 2.0, 32
+
+    def encode_segments(self, frames: Pixels) -> Floats:
+        time.sleep(1.5)
+        return np.ones((len(frames), 4), np.float32)
+
+    def attend(self, frames: Pixels) -> Floats:
+        raise AssertionError("nobody asked")
+
+
+def test_nobody_waits_for_a_slow_model(wheel: VideoInfo, tmp_path: Path) -> None:
+    meter = Meter()
+    with closing(encode_segments(wheel, Slow(), IndexStore(tmp_path, 10**9), meter)) as steps:  # type: ignore[type-var]
+        heard = [time.perf_counter()]
+        for step in steps:
+            heard.append(time.perf_counter())
+            if step.index is not None:
+                break
+        next(steps)
+        began = time.perf_counter()
+    assert max(np.diff(heard)[1:]) < 0.8, "it could be stopped several times a second"
+    assert time.perf_counter() - began < 1.0, "and then does not wait for the model"
+    assert 1.5 <= meter.encode_s < 2.5

@@ -186,7 +186,7 @@ def _segment_classifier(metrics: Metrics, config: Metrics) -> Quality:
     source = ", ".join(data["actions"])
     part, row = "test", metrics.get("test")
     if row is None:
-        part, row = "left out of training", metrics["validation"]
+        part, row = "held-out", metrics["validation"]
     few = "" if labels <= 5 else f", among the first five {row['top5']:.0%}"
     unknown = metrics.get("unknown")
     said = "It names one of its labels whatever it is shown."
@@ -197,7 +197,7 @@ def _segment_classifier(metrics: Metrics, config: Metrics) -> Quality:
         )
     return Quality(
         f"right for {row['top1']:.0%} of {labels} actions' videos",
-        f"{source}: {row['examples']} videos, {part}, of recordings that it did not see: right for "
+        f"{source}: {row['examples']} {part} videos, of recordings that it did not see: right for "
         f"{row['top1']:.1%}{few} (chance {1 / labels:.0%}). {said}",
     )
 

@@ -10,7 +10,9 @@ folders, with their card and figures, are pushed by train.push.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
@@ -39,20 +41,21 @@ class HubNetwork(nn.Module, PyTorchModelHubMixin):
     checkpoint_kind: ClassVar[str]
     shape_type: ClassVar[type[Any]]
     shape: Any
+    described: Mapping[str, Any] = MappingProxyType({})  # by the checkpoint that it was read from
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """What was measured of the weights that were loaded says nothing of these."""
         described = {
             "kind": self.checkpoint_kind,
             "preprocessing": {},
-            **getattr(self, "_described", {}),
+            **self.described,
             "architecture": dataclasses.asdict(self.shape),
         }
         card = CARD.format(name=save_directory.name, kind=self.checkpoint_kind)
         write_checkpoint(save_directory, self, config=described, metrics={}, card=card, half=False)
 
     @classmethod
-    def _from_pretrained(  # type: ignore[override] # what the mixin hands on and is not asked here
+    def _from_pretrained(
         cls,
         *,
         model_id: str,
@@ -81,9 +84,9 @@ class HubNetwork(nn.Module, PyTorchModelHubMixin):
                 )
                 folder = Path(path).parent
         checkpoint = read_checkpoint(folder, kind=cls.checkpoint_kind)
-        network = cls(cls.shape_type(**checkpoint.architecture))  # type: ignore[call-arg]
+        network = cls(cls.shape_type(**checkpoint.architecture))
         load_weights(checkpoint, network)
-        network._described = {
+        network.described = {
             key: value for key, value in checkpoint.config.items() if key not in _OF_ONE_FILE
         }
         return network.eval()

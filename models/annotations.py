@@ -102,6 +102,8 @@ def read_annotations(path: Path) -> Annotations:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RequestError(f"There are no annotations in “{path}”: no file is there.") from None
     except (OSError, ValueError) as error:
         raise RequestError(f"“{path.name}” holds no annotations: {error}.") from error
     if not isinstance(values, dict) or not isinstance(values.get("videos"), list):

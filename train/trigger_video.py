@@ -9,7 +9,7 @@ of it.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from train.trigger_video_config import TriggerVideoConfig, load_config
 from train.trigger_video_network import TriggerVideoNetwork, losses
 
 WATCHED = "val/average_precision"
+DEFAULT_CONFIG = "train/configs/triggers_resnet18.yaml"
 FROZEN = "frozen"  # tag of kept features of a trunk; its weights are added
 
 
@@ -251,19 +252,11 @@ def test(config: TriggerVideoConfig) -> dict[str, float]:
     return {WATCHED: mean_precision(measured)}
 
 
-Test = Callable[[TriggerVideoConfig], dict[str, float]]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    config_path = ["--config", "train/configs/triggers_resnet18.yaml"]
     given = list(sys.argv[1:] if arguments is None else arguments)
-    return run_command(
-        "trigger_video",
-        given if "--config" in given else [*given, *config_path],
-        load_config,
-        fit,
-        lambda config: print(test(config)),
-    )
+    if not any(one.startswith("--config") for one in given):
+        given += ["--config", DEFAULT_CONFIG]
+    return run_command("trigger_video", given, load_config, fit, lambda config: print(test(config)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ gradient, and local attention is local. And a video of any length is read, two f
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,15 +23,15 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from models.keyframe_network import ScorerNetwork
 from models.types import Floats
 from train import fitting
 from train.command import run_command
-from train.data.judged import LEVELS, ScoredVideo
+from train.data.judged import ScoredVideo
 from train.data.judged_sets import load_judged
-from train.data.sampled_frames import SampledVideo, open_sampled, stretches_of
+from train.data.sampled_frames import SampledVideo, open_sampled
+from train.data.stretches import Stretch, StretchData
 from train.data.tvsum_folds import parts_of
 from train.held_out import as_markdown, measured
 from train.keyframes_resnet50_config import TwoStageConfig, load_config
@@ -46,63 +45,6 @@ from train.tuned_trunk import TunedTrunk
 
 WATCHED = "val/tau"
 FIGURES_FILE = "held_out.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of a video that one step sees."""
-
-    video: SampledVideo
-    part: slice
-
-    def annotators(self, device: torch.device) -> Tensor:
-        """[annotators, T] in [0, 1]."""
-        grades = self.video.annotators[:, self.part].astype(np.float32)
-        return torch.from_numpy((grades - 1) / (LEVELS - 1)).to(device)
-
-
-class RoundOfStretches(Dataset[Stretch]):
-    """Every frame of every video once, in random order, which depends on seed and round alone."""
-
-    def __init__(
-        self, videos: Sequence[SampledVideo], longest: int, seed: int, round_number: int
-    ) -> None:
-        random = np.random.default_rng([seed, round_number])
-        cut = [
-            Stretch(video, part)
-            for video in videos
-            for part in stretches_of(len(video), longest, random)
-        ]
-        self._stretches: list[Stretch] = [
-            cut[number] for number in random.permutation(len(cut)).tolist()
-        ]
-
-    def __len__(self) -> int:
-        return len(self._stretches)
-
-    def __getitem__(self, index: int) -> Stretch:
-        return self._stretches[index]
-
-
-class StretchData(lightning.LightningDataModule):
-    def __init__(
-        self, config: TwoStageConfig, trained: list[SampledVideo], held: list[SampledVideo]
-    ) -> None:
-        super().__init__()
-        self._config, self._trained, self._held = config, trained, held
-
-    def train_dataloader(self) -> DataLoader[Stretch]:
-        data, trainer = self._config.data, cast(Any, self.trainer)
-        number = trainer.current_epoch if trainer is not None else 0
-        stretches = RoundOfStretches(self._trained, data.stretch_frames, self._config.seed, number)
-        return DataLoader(stretches, batch_size=data.batch_videos, collate_fn=list)
-
-    def val_dataloader(self) -> DataLoader[Stretch]:
-        """The held-out videos, whole, one at a time."""
-        whole: Any = [Stretch(video, slice(0, len(video))) for video in self._held]
-        return DataLoader(whole, batch_size=None)
-
-    test_dataloader = val_dataloader
 
 
 class TwoStageTraining(fitting.ValidatedModule):
@@ -259,7 +201,8 @@ def fit(config: TwoStageConfig, *, resume: bool) -> TwoStageTraining:
         raise ValueError(f"--resume needs {last}, which is not there")
     if not resume:
         model.start_from(config.model.pretrained)
-    data = StretchData(config, *load_parts(config))
+    trained, held = load_parts(config)
+    data = StretchData(config.data, config.seed, trained, held)
     trainer = fitting.build_trainer(config.run, watch=WATCHED, mode="max", callbacks=[Report()])
     trainer.fit(model, data, ckpt_path=last if resume else None, weights_only=False)
     return model

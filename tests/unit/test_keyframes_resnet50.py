@@ -14,8 +14,9 @@ from models import registry
 from tests.unit import two_stage_toys
 from tests.unit.two_stage_toys import FROZEN_ROUNDS, ROUNDS, SIDE_PX
 from train import evaluate, export, fitting, keyframes_resnet50
-from train.data.sampled_frames import SampledVideo, stretches_of
-from train.keyframes_resnet50 import RoundOfStretches, Stretch, TwoStageTraining, load_parts
+from train.data.sampled_frames import SampledVideo
+from train.data.stretches import RoundOfStretches, Stretch, stretches_of
+from train.keyframes_resnet50 import TwoStageTraining, load_parts
 from train.keyframes_resnet50_config import load_config
 from train.losses import importance_losses
 from train.metrics import rank_correlations
@@ -107,6 +108,18 @@ def test_resuming_continues_exactly_in_both_stages(
     resumed = keyframes_resnet50.fit(values, resume=True)
     assert resumed.global_step == trained.global_step
     assert not changed(trained.state_dict(), resumed.state_dict())
+
+
+def test_both_stages_run_in_half_width(toy: Path) -> None:
+    """As on a GPU."""
+    run = {"max_rounds": FROZEN_ROUNDS + 1, "precision": "bf16-mixed"}
+    config = load_config(two_stage_toys.write_config(toy, "half", run=run))
+    before = {
+        name: values.clone() for name, values in TwoStageTraining(config).state_dict().items()
+    }
+    model = keyframes_resnet50.fit(config, resume=False)
+    assert all(values.dtype == before[name].dtype for name, values in model.state_dict().items())
+    assert all(bool(values.isfinite().all()) for values in model.state_dict().values())
 
 
 def test_nobody_is_both_learned_from_and_held_out(toy: Path) -> None:

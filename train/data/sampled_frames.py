@@ -81,15 +81,3 @@ def _decode(video: JudgedVideo, flat: Path, table: Path, source: list[int]) -> N
         np.savez(file, times_s=np.concatenate(times), end_s=end_s, source=np.array(source))
     unfinished.rename(table)
     LOG.info("%s: %d frames", video.name, sum(len(part) for part in times))
-
-
-def stretches_of(count: int, longest: int, random: np.random.Generator) -> list[slice]:
-    """Cuts `count` frames into parts of about one length, none longer than `longest`.
-
-    Where the parts need not be as long as that, their edges are random within the room there is.
-    """
-    parts = -(-count // longest)
-    room = longest - -(-count // parts)
-    edges = np.linspace(0, count, parts + 1).round().astype(int)
-    edges[1:-1] += random.integers(-(room // 2), room // 2 + 1, parts - 1)
-    return [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]

@@ -131,6 +131,20 @@ def test_the_map_follows_a_patch_that_moves(load: Load) -> None:
     assert (best_two[:, 1] > 2 * best_two[:, 0]).all(), "and clearly"
 
 
+def test_in_the_precision_of_a_gpu_too(load: Load) -> None:
+    import torch
+
+    model = load(hub.TIMESFORMER_K600.name)
+    moving = toys.moving_square(PATH)
+    exact = model.encode_segments(moving[None])
+    model._model.network.to(torch.bfloat16)
+    assert model.attend(moving).reshape(toys.FRAMES, -1).argmax(axis=1).tolist() == PATH
+    rough = model.encode_segments(moving[None])
+    assert rough.dtype == np.float32
+    np.testing.assert_allclose(rough, exact, atol=0.1)
+    np.testing.assert_allclose(model.classify_segments(moving[None]).sum(), 1.0, atol=1e-5)
+
+
 def test_it_is_the_red_that_is_followed(load: Load) -> None:
     model = load(hub.TIMESFORMER_K600.name)
     both = toys.moving_square(PATH)

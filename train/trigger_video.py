@@ -168,6 +168,7 @@ class TriggerVideoData(lightning.LightningDataModule):
     def setup(self, stage: str) -> None:
         """A frozen trunk is asked before training, once for every frame there is."""
         if stage == "fit" and self._model.reads_features:
+            self._model.to(cast(Any, self.trainer).strategy.root_device)
             trained = self._model.video_parts.trained
             self._features = {video.name: self._model.features(video) for video in trained}
 

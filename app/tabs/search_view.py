@@ -62,13 +62,13 @@ def sentence(found: Found, *, complete: bool = True) -> str:
     count = len(result.moments)
     if result.certainty == COMPARED:
         return _compared(found, what, so_far)
-    if count and result.certainty == OWN:
+    by = ""
+    if result.certainty == OWN:
         by = f" by {result.model.name}'s own account, which was not measured here"
-        return f"{_counted(count)} {more if count > 1 else one} {what}{by}{so_far}."
     if count:
-        return f"{_counted(count)} {more if count > 1 else one} {what}{so_far}."
+        return f"{_counted(count)} {more if count > 1 else one} {what}{by}{so_far}."
     closest = " The closest are below." if result.below else ""
-    return f"Nothing here {one} {what} with confidence{so_far}.{closest}"
+    return f"Nothing here {one} {what} with confidence{by}{so_far}.{closest}"
 
 
 def _compared(found: Found, what: str, so_far: str) -> str:

@@ -105,6 +105,8 @@ def test_siglips_word_is_called_its_own() -> None:
     result = replace(sample_search(), certainty=OWN)
     said = sentence(found(result))
     assert f"by {result.model.name}'s own account, which was not measured here" in said
+    nothing = sentence(found(replace(sample_search(confident=0), certainty=OWN)))
+    assert nothing.startswith("Nothing here matches") and "own account" in nothing
     assert "own account" not in sentence(found(sample_search()))
 
 

@@ -1,6 +1,7 @@
 """CLIP and SigLIP 2 by the real loading path, on tiny networks in folders laid out as the hub's."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from app.progress import Done
 from app.results import SearchResult
 from app.services import Services
 from app.settings import Settings
-from models import hub, registry
+from models import gpu_calls, hub, registry
 from models.certainty import COMPARED, OWN
+from models.device import ZERO_GPU_VARIABLE
 from models.errors import CheckpointError, ModelUnavailableError
 from models.hub import HubModel
 from models.image_text_encoder import ImageTextEncoder
@@ -22,6 +24,7 @@ from models.residency import Residents
 from models.types import Pixels
 from tests.real_media import gradio_media
 from tests.unit import image_text_toys
+from tests.unit.lent_gpu import LentGpu
 
 BOTH = pytest.mark.parametrize("model", [hub.CLIP, hub.SIGLIP_2], ids=lambda model: model.name)
 TEXTS = ["a dog", "a much longer text about a cat in a hat", "7 red cars"]
@@ -187,6 +190,26 @@ def test_weights_that_are_not_there_never_answer(
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(CheckpointError, match=r"visual_projection\.weight"):
         ImageTextEncoder(folder, "clip")
+
+
+def test_frames_are_seen_where_a_gpu_is_lent(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There this process sees no frame and prepares for none; sentences are read here."""
+    here = load(hub.SIGLIP_2)
+    wanted = here.encode_frames(frames(3))
+    library = LentGpu()
+    monkeypatch.setitem(sys.modules, "spaces", library)
+    monkeypatch.setenv(ZERO_GPU_VARIABLE, "true")
+    monkeypatch.setattr(gpu_calls, "_lent", None)
+    monkeypatch.setenv("FRAMESCRY_ENGINE", "torch")  # as on a GPU
+    gpu_calls.prepare()
+    try:
+        away = ImageTextEncoder(hub.fetch(hub.SIGLIP_2), hub.SIGLIP_2.name)
+        seen = away.encode_frames(frames(3))
+        assert library.forks == 1 and away._built is None
+        assert ((seen * wanted).sum(axis=1) > 0.999).all()
+        np.testing.assert_allclose(away.encode_texts(TEXTS), here.encode_texts(TEXTS), atol=1e-4)
+    finally:
+        library.end()
 
 
 # -- through the search -------------------------------------------------------------------------

@@ -128,6 +128,7 @@ def test_a_hub_model_that_cannot_be_had_costs_a_sentence(visitor: Person) -> Non
         pytest.skip("no detector of the hub can be chosen")
     find(visitor, "", ticked="Change of scene")
     before = cards(visitor).count()
+    visitor.page.locator(".fs-fold button:has-text('Options')").locator("visible=true").click()
     chosen = visitor.page.input_value("#detector input")
     pressed = time.monotonic()
     choose(visitor, "#detector", detectors[0])

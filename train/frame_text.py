@@ -95,11 +95,11 @@ def fit(config: FrameTextConfig, *, resume: bool) -> None:
     if config.through == CEILING:
         return
     seen = sources.student
-    student_key = fingerprint(ceiling_key, seen.maker)
+    student_key = fingerprint(ceiling_key, seen.maker, config.student)
     student = JointModule(config, sources.shape_for(seen), student_key, seen.maker, ceiling)
     student.begin_from(ceiling)
     data = JointData(config, sources, seen, guides=sources.teacher)
-    _run_stage(config, STUDENT, student, data, config.joint, resume)
+    _run_stage(config, STUDENT, student, data, student.plan, resume)
 
 
 def _run_stage(

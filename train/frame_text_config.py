@@ -114,9 +114,15 @@ class FrameTextConfig:
     model: TextSideConfig = field(default_factory=TextSideConfig)
     data: FrameTextData = field(default_factory=FrameTextData)
     joining: JoiningConfig = field(default_factory=JoiningConfig)
+    # Of the last stage, where it is another than joint: the ceiling is soon at its best.
+    student: StageConfig | None = None
     # The backbone may learn from the ceiling, so that one can be fitted before there is a backbone.
     through: str = "student"
     seed: int = 0
+
+    @property
+    def student_plan(self) -> StageConfig:
+        return self.student or self.joint
 
     def check(self) -> None:
         self.run.check()
@@ -127,6 +133,7 @@ class FrameTextConfig:
             raise ValueError(f"through is ceiling or student, received {self.through!r}")
         self.words.check("words")
         self.joint.check("joint")
+        self.student_plan.check("student")
 
 
 def load_config(path: Path, settings: Sequence[str] = ()) -> FrameTextConfig:

@@ -121,6 +121,7 @@ class JointModule(_Stage):
     ) -> None:
         super().__init__(config, fingerprint)
         self.shape, self.features_from = shape, features_from
+        self.plan = config.joint if guide is None else config.student_plan
         self.network = FrameTextNetwork(shape, config.joining.text_dropout)
         self.sentence_head = nn.Linear(shape.width, SENTENCE_DIM)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.joining.first_temperature)))
@@ -213,7 +214,7 @@ class JointModule(_Stage):
             self.log(f"val/{name}", value, batch_size=1)
 
     def configure_optimizers(self) -> Any:
-        plan = self.config.joint
+        plan = self.plan
         text_rate = plan.learning_rate * plan.text_rate_share
         groups = [
             *parameter_groups(self.network.text, plan.weight_decay, text_rate),

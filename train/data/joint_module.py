@@ -79,6 +79,7 @@ class JointData(lightning.LightningDataModule):
         super().__init__()
         self._config, self._sources = config, sources
         self._features, self._guides = features, guides
+        self._plan = config.joint if guides is None else config.student_plan
         self._chosen: list[ChosenPart] | None = None
         self._sentences = sources.sentence_of()
         limit = config.model.text_limit
@@ -91,7 +92,7 @@ class JointData(lightning.LightningDataModule):
             self._sentences,
             self._reader,
             batch_size=self._config.data.batch_size,
-            batches=self._config.joint.batches_per_round,
+            batches=self._plan.batches_per_round,
             seed=self._config.seed,
             round_number=self.trainer.current_epoch if self.trainer is not None else 0,
             guides=None if self._guides is None else self._guides.views,

@@ -15,7 +15,7 @@ from models.certainty import MEASURED, Certainty
 from models.checkpoint import Checkpoint, beside, load_weights, read_checkpoint
 from models.device import free_threads
 from models.errors import CheckpointError
-from models.frame_text_encoder import Calibration, spread_likeness
+from models.frame_text_encoder import calibration_of, check_backbone, spread_likeness
 from models.types import Floats, Pixels
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from models.bert_network import BertFrameTextNetwork
 
 KIND = "bert_frame_text"
-BACKBONE_KIND = "backbone"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 CHUNK_TEXTS = 64
 
@@ -44,8 +43,8 @@ class BertFrameText:
         self.name = checkpoint.name
         self.weights_hash: str | None = checkpoint.weights_hash
         self.metrics = checkpoint.metrics
-        self.calibration = _calibration(checkpoint, "calibration")
-        self.picture_calibration = _calibration(checkpoint, "picture_calibration")
+        self.calibration = calibration_of(checkpoint, "calibration")
+        self.picture_calibration = calibration_of(checkpoint, "picture_calibration")
         try:
             self.index_encoder = str(checkpoint.preprocessing["encoder"])
             self.encoder_hash = str(checkpoint.preprocessing["encoder_hash"])
@@ -55,7 +54,7 @@ class BertFrameText:
                 f"The checkpoint {self.name} does not say its {error}: export it again."
             ) from None
         self._backbone_folder = backbone_folder or beside(folder, self.index_encoder)
-        _check_backbone(self.name, self._backbone_folder, self.encoder_hash)
+        check_backbone(self.name, self._backbone_folder, self.encoder_hash)
         self._tokenizer = _tokenizer(checkpoint)
         self._network = _network(checkpoint)
         self.dim = self._network.shape.dim
@@ -112,29 +111,6 @@ class BertFrameText:
         ids = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return any(token != self._tokenizer.unk_token_id for token in ids) and any(
             letter.isalnum() for letter in text
-        )
-
-
-def _calibration(checkpoint: Checkpoint, name: str) -> Calibration:
-    try:
-        return Calibration(**checkpoint.config[name])
-    except (KeyError, TypeError):
-        raise CheckpointError(
-            f"The checkpoint {checkpoint.name} does not say its {name}: export it again."
-        ) from None
-
-
-def _check_backbone(name: str, folder: Path, wanted: str) -> None:
-    try:
-        found = read_checkpoint(folder, kind=BACKBONE_KIND).weights_hash
-    except CheckpointError as error:
-        raise CheckpointError(
-            f"The checkpoint {name} reads the features of {folder.name}: {error}"
-        ) from error
-    if found != wanted:
-        raise CheckpointError(
-            f"The checkpoint {name} was trained on a {folder.name} with the hash {wanted[:12]}, "
-            f"but the one beside it has {found[:12]}: fetch both again."
         )
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from models.certainty import MEASURED, Certainty
 from models.checkpoint import Checkpoint, beside, load_arrays, read_checkpoint
 from models.errors import CheckpointError
-from models.numpy_layers import Arrays, layer_norm, linear
+from models.numpy_layers import Arrays, layer_norm, linear, unit_rows
 from models.subwords import PADDING_ID, Subwords, words_of
 from models.types import Floats, Pixels
 
@@ -121,12 +121,12 @@ class FrameTextEncoder:
         self.shape = _shape_of(checkpoint)
         self.dim = self.shape.dim
         self.short_side_px = int(checkpoint.preprocessing["side_px"])
-        self.calibration = _calibration(checkpoint, "calibration")
-        self.picture_calibration = _calibration(checkpoint, "picture_calibration")
+        self.calibration = calibration_of(checkpoint, "calibration")
+        self.picture_calibration = calibration_of(checkpoint, "picture_calibration")
         self.backbone_hash = str(checkpoint.preprocessing["backbone_hash"])
         self.index_encoder = str(checkpoint.preprocessing["backbone"])
         self._backbone_folder = backbone_folder or beside(folder, self.index_encoder)
-        _check_backbone(checkpoint.name, self._backbone_folder, self.backbone_hash)
+        check_backbone(checkpoint.name, self._backbone_folder, self.backbone_hash)
         self._subwords = _read_subwords(checkpoint, self.shape)
         self._arrays = load_arrays(checkpoint, self.shape.tensors())
         self._backbone: BackboneEncoder | None = None
@@ -144,8 +144,8 @@ class FrameTextEncoder:
         if features.ndim != 2 or features.shape[1] != self.shape.feature_dim:
             wanted = self.shape.feature_dim
             raise ValueError(f"features are [T, {wanted}], received {features.shape}")
-        scaled = _unit(np.asarray(features, np.float32)) * math.sqrt(self.shape.feature_dim)
-        return _unit(linear(self._arrays, "image_out", scaled))
+        scaled = unit_rows(np.asarray(features, np.float32)) * math.sqrt(self.shape.feature_dim)
+        return unit_rows(linear(self._arrays, "image_out", scaled))
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """Any texts -> float32 [N, D], each row of length one."""
@@ -154,7 +154,9 @@ class FrameTextEncoder:
             chunk = [self._subwords.encode(text) for text in texts[start : start + CHUNK_TEXTS]]
             ids = pad_ids(chunk, self.shape.text_limit)
             read = read_texts(self._arrays, self.shape, ids)
-            embeddings[start : start + CHUNK_TEXTS] = _unit(linear(self._arrays, "text_out", read))
+            embeddings[start : start + CHUNK_TEXTS] = unit_rows(
+                linear(self._arrays, "text_out", read)
+            )
         return embeddings
 
     def probability(self, scores: Floats, searched: int = 1) -> Floats:
@@ -179,7 +181,7 @@ def spread_likeness(cosines: Floats) -> Floats:
     return np.asarray(np.arctanh(MOST_ALIKE * np.clip(cosines, -1.0, 1.0)), np.float32)
 
 
-def _calibration(checkpoint: Checkpoint, name: str) -> Calibration:
+def calibration_of(checkpoint: Checkpoint, name: str) -> Calibration:
     try:
         return Calibration(**checkpoint.config[name])
     except (KeyError, TypeError):
@@ -197,7 +199,7 @@ def _shape_of(checkpoint: Checkpoint) -> FrameTextShape:
         ) from error
 
 
-def _check_backbone(name: str, folder: Path, wanted: str) -> None:
+def check_backbone(name: str, folder: Path, wanted: str) -> None:
     try:
         found = read_checkpoint(folder, kind=BACKBONE_KIND).weights_hash
     except CheckpointError as error:
@@ -275,8 +277,3 @@ def _gelu(x: Floats) -> Floats:
     """The form with tanh, which numpy has; training uses the same."""
     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
     return np.asarray(0.5 * x * (1 + np.tanh(inner)), np.float32)
-
-
-def _unit(rows: Floats) -> Floats:
-    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-6), np.float32)

@@ -17,6 +17,7 @@ from models.device import lends_gpu
 from models.engine import Engine
 from models.errors import CheckpointError
 from models.gpu_calls import LentModel, on_gpu
+from models.numpy_layers import unit_rows
 from models.pretrained import Pretrained
 from models.types import Floats, Pixels
 
@@ -83,13 +84,13 @@ class ImageTextEncoder(LentModel):
         for start in range(0, len(frames), CHUNK_FRAMES):
             rows = slice(start, start + CHUNK_FRAMES)
             embeddings[rows] = self._engine().run(self._prepared(frames[rows]))
-        return _unit(embeddings)
+        return unit_rows(embeddings)
 
     def project(self, features: Floats) -> Floats:
         """The index holds its embeddings already, rounded to half precision."""
         if features.ndim != 2 or features.shape[1] != self.dim:
             raise ValueError(f"features are [T, {self.dim}], received {features.shape}")
-        return _unit(np.asarray(features, np.float32))
+        return unit_rows(np.asarray(features, np.float32))
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         """[N] -> float32 [N, D], each row of length one."""
@@ -102,7 +103,7 @@ class ImageTextEncoder(LentModel):
                 inputs = self._read(list(texts[start : start + CHUNK_TEXTS]))
                 features = self._model.network.get_text_features(**inputs)
                 found.append(features.pooler_output.float().cpu().numpy())
-        return _unit(np.concatenate(found)) if found else np.empty((0, self.dim), np.float32)
+        return unit_rows(np.concatenate(found)) if found else np.empty((0, self.dim), np.float32)
 
     def probability(self, scores: Floats, searched: int = 1) -> Floats:
         """That they belong together as the model itself says; `searched` changes nothing in that.
@@ -173,8 +174,3 @@ def _picture_side(network: Any) -> "nn.Module":
             return features
 
     return PictureSide().eval()
-
-
-def _unit(rows: Floats) -> Floats:
-    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-6), np.float32)

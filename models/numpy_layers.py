@@ -24,6 +24,12 @@ def layer_norm(arrays: Arrays, name: str, x: Floats) -> Floats:
     return np.asarray(scaled * arrays[f"{name}.weight"] + arrays[f"{name}.bias"], np.float32)
 
 
+def unit_rows(rows: Floats) -> Floats:
+    """Each row of length one."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-6), np.float32)
+
+
 def erf_gelu(x: Floats) -> Floats:
     """The exact form, x times the normal distribution's share below x."""
     size = np.abs(x) * np.float32(2**-0.5)

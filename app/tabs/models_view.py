@@ -7,6 +7,7 @@ from app.model_service import size, where
 from models.catalogue import ModelFacts
 from models.comparisons import Comparison
 from models.published import ADVICE, PROTOCOLS, PUBLISHED
+from models.registry import UNKNOWN_LICENCE
 from models.speed import Speed, Speeds
 
 TASKS = {
@@ -21,6 +22,7 @@ TASKS = {
     "frame_encoder": "What the others read",
 }
 NOT_TIMED = "not timed"
+SEE_CARD = "see its card"
 
 
 def table(facts: Sequence[ModelFacts], speeds: Speeds | None) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def told(facts: ModelFacts, speed: Speed | None) -> dict[str, Any]:
         "speed": NOT_TIMED if speed is None else per_second(speed.frames_per_s),
         "random": speed is not None and not speed.real_weights,
         "size": size(facts.megabytes),
-        "licence": facts.licence,
+        "licence": SEE_CARD if facts.licence == UNKNOWN_LICENCE else facts.licence,
         "where": where(facts),
     }
 

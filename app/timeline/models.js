@@ -13,8 +13,11 @@ const folded = (model) => {
 const cell = (title, text, isTheirs) => {
   const made = fs.make("td");
   made.dataset.title = title;
-  if (text && isTheirs) made.append(fs.make("span", "fs-theirs", "○ "));
-  made.append(text);
+  if (!text) return made;
+  const said = fs.make("span"); // one thing, for it stands beside its title on a phone
+  if (isTheirs) said.append(fs.make("span", "fs-theirs", "○ "));
+  said.append(text);
+  made.append(said);
   return made;
 };
 const row = (model) => {

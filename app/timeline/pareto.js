@@ -44,8 +44,8 @@ const picture = ({task, measure, points}) => {
     const at = {x: x(one.speed), y: y(one.quality)};
     svg.append(draw("circle", {cx: at.x, cy: at.y, r: 5, class: one.ours ? "is-ours" : "is-theirs"}));
     const left = at.x > WIDTH * 0.62;
-    let row = at.y + 4;
-    while (taken.some((other) => Math.abs(other.y - row) < 13 && other.left === left && Math.abs(other.x - at.x) < 120)) row -= 13;
+    const isFree = (row) => !taken.some((other) => Math.abs(other.y - row) < 12 && other.left === left && Math.abs(other.x - at.x) < 120);
+    const row = [0, 12, -12, 24, -24, 36].map((by) => at.y + 4 + by).find(isFree) ?? at.y + 4;
     taken.push({x: at.x, y: row, left});
     const name = draw("text", {x: at.x + (left ? -10 : 10), y: row, "text-anchor": left ? "end" : "start", class: "fs-named"}, one.name);
     svg.append(name);

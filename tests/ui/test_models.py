@@ -108,3 +108,70 @@ def test_what_was_trained_meanwhile_is_found(new_person: NewPerson, checkpoints:
         assert any(text.startswith("newer") for text in options(later.page))
     finally:
         shutil.rmtree(folder)
+
+
+def test_the_tab_says_what_to_choose_and_what_is_known(person: Person) -> None:
+    page = person.page
+    person.open_tab("models")
+    expect(page.locator("#models-advice dt").first).to_have_text("Summaries")
+    row = page.locator("#models tr", has=page.locator("summary", has_text="dfine-small"))
+    expect(row).to_contain_text("○ AP .485")
+    expect(row).to_contain_text("Apache-2.0")
+    broken = page.locator("#models tr", has=page.locator("summary", has_text="damaged"))
+    expect(broken).to_contain_text("cannot be used")
+    broken.locator("summary").click()
+    expect(broken).to_contain_text("have the hash")
+    page.click("#models-plots > button")
+    plot = page.locator("#models-pareto svg", has_text="dfine-small")
+    assert plot.locator("circle.is-theirs").count() == 2
+    assert plot.locator("circle.is-ours").count() == 0
+    assert (
+        page.locator("#models-pareto svg", has_text="keyframe_scorer")
+        .locator("circle.is-ours")
+        .count()
+        == 5
+    )
+    page.click("#models-honest > button")
+    expect(page.locator("#models-published section")).to_have_count(5)
+    expect(page.locator("#models-published")).to_contain_text("batches of 64")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_in_the_pictures_can_be_read(new_person: NewPerson, scheme: str) -> None:
+    page = new_person("?tab=models", color_scheme=scheme).page
+    page.wait_for_selector("#models .fs-model")
+    page.click("#models-plots > button")
+    page.wait_for_selector("#models-pareto svg")
+    inks = page.evaluate(
+        """() => [...document.querySelectorAll('#models-pareto .fs-named')].map((text) =>
+          [getComputedStyle(text).fill, getComputedStyle(document.body).backgroundColor])"""
+    )
+    for ink, ground in inks:
+        assert abs(brightness(ink) - brightness(ground)) > 120
+
+
+def brightness(colour: str) -> float:
+    numbers = [float(part) for part in colour.strip("rgba()").split(",")[:3]]
+    return sum(numbers) / 3
+
+
+def test_it_fits_a_phone(new_person: NewPerson) -> None:
+    page = new_person("?tab=models", viewport={"width": 390, "height": 844}).page
+    page.wait_for_selector("#models .fs-model")
+    for fold in ("plots", "measured", "honest", "add"):
+        page.click(f"#models-{fold} > button")
+    page.wait_for_selector("#models-pareto svg")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_checkpoint_that_cannot_be_had_is_said(person: Person) -> None:
+    page = person.page
+    person.open_tab("models")
+    page.click("#models-add > button")
+    page.fill("#models-address input, #models-address textarea", "../../etc/passwd")
+    page.click("#run-add")
+    note = page.locator("#models-note .fs-note")
+    expect(note).to_contain_text("is no address on the model hub")
+    page.fill("#models-address input, #models-address textarea", "somebody/thing")
+    page.click("#run-add")
+    expect(note).to_contain_text("somebody/thing is not on this machine and", timeout=PATIENCE_MS)

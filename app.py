@@ -20,5 +20,6 @@ services = Services(settings)
 demo = build_demo(services)
 
 if __name__ == "__main__":
+    demo.launch(**launch_options(settings), prevent_thread_lock=True)
     look_after(services)
-    demo.launch(**launch_options(settings))
+    demo.block_thread()

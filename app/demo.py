@@ -100,6 +100,8 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         ],
         "mcp_server": settings.mcp,
         "ssr_mode": False,  # a Space may ask for it; the page is made in the browser
+        # Gradio would ask itself for the page, and end where that takes 3 s on a busy machine.
+        "_frontend": False,
         "show_error": True,
         "footer_links": ["api"],
         "favicon_path": HERE / "icon.svg",

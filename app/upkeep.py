@@ -2,11 +2,10 @@
 
 import importlib
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from typing import Any
 
 from app.files import drop_older
 from app.scratch import sweep
@@ -17,8 +16,6 @@ from models.errors import UserFacingError
 log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 300.0
-_UP_WITHIN_S = 120.0
-_POLL_S = 0.1
 # What the first question would otherwise wait for.
 _IMPORTED_EARLY = (
     "cv2",
@@ -32,12 +29,17 @@ _IMPORTED_EARLY = (
 
 
 def look_after(services: Services) -> None:
-    """Starts both, in threads that end with the process; returns at once."""
-    works: list[Callable[[Services], None]] = [keep_tidy]
+    """Starts both, in threads that end with the process; returns at once.
+
+    Called once the page is up: loading would slow it down.
+    """
+    _start(keep_tidy, services)
     if services.settings.preload:
-        works.append(preload_once_up)
-    for work in works:
-        threading.Thread(target=work, args=(services,), daemon=True, name=work.__name__).start()
+        _start(preload, shipped_models())
+
+
+def _start(work: Callable[[Any], None], given: object) -> None:
+    threading.Thread(target=work, args=(given,), daemon=True, name=work.__name__).start()
 
 
 def keep_tidy(services: Services) -> None:
@@ -60,16 +62,6 @@ def tidy(services: Services) -> None:
     services.indexes.evict(unread_s=None if settings.library else settings.file_age_s)
     drop_older(settings.data_dir / "uploads", settings.file_age_s)
     sweep(settings.data_dir / "downloads")
-
-
-def preload_once_up(services: Services) -> None:
-    """After the page answers, which loading would slow down."""
-    deadline = time.monotonic() + _UP_WITHIN_S
-    while time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", services.settings.port), 1):
-            break
-        time.sleep(_POLL_S)
-    preload(shipped_models())
 
 
 def shipped_models() -> tuple[str, ...]:

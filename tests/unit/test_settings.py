@@ -1,9 +1,12 @@
 """Settings come from the environment and say which variable is wrong."""
 
+import inspect
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
+from app.demo import launch_options
 from app.settings import Settings
 
 
@@ -44,3 +47,9 @@ def test_a_space_is_smaller_unless_told_otherwise(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FRAMESCRY_LIBRARY", "1")
     told = Settings.from_environment()
     assert told.max_duration_s == 60 and told.library and told.asks_an_hour == there.asks_an_hour
+
+
+def test_gradio_takes_every_option_of_the_launch(tmp_path: Path) -> None:
+    options = launch_options(Settings(data_dir=tmp_path, host="0.0.0.0", port=7861))
+    inspect.signature(gr.Blocks.launch).bind(None, prevent_thread_lock=True, **options)
+    assert (options["server_name"], options["server_port"]) == ("0.0.0.0", 7861)

@@ -1,8 +1,6 @@
 """What is done beside answering: old files go by themselves, models come early."""
 
 import os
-import socket
-import threading
 import time
 from pathlib import Path
 
@@ -59,18 +57,20 @@ def test_by_the_clock(tmp_path: Path) -> None:
     assert not written.parent.exists()
 
 
-def test_models_come_once_the_page_is_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_models_come_early_where_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     loaded: list[tuple[str, ...]] = []
-    monkeypatch.setattr(upkeep, "preload", lambda names: loaded.append(names))
-    with socket.socket() as page:
-        page.bind(("127.0.0.1", 0))
-        settings = Settings(data_dir=tmp_path, port=page.getsockname()[1])
-        waiting = threading.Thread(target=upkeep.preload_once_up, args=(Services(settings),))
-        waiting.start()
-        time.sleep(0.3)
-        assert not loaded
-        page.listen()
-        waiting.join(10)
+
+    def preload(names: tuple[str, ...]) -> None:
+        loaded.append(names)
+
+    monkeypatch.setattr(upkeep, "preload", preload)
+    upkeep.look_after(Services(Settings(data_dir=tmp_path, preload=False)))
+    upkeep.look_after(Services(Settings(data_dir=tmp_path, preload=True)))
+    deadline = time.monotonic() + 10
+    while not loaded and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert loaded == [upkeep.shipped_models()]
 
 

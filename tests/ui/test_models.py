@@ -123,14 +123,10 @@ def test_the_tab_says_what_to_choose_and_what_is_known(person: Person) -> None:
     expect(broken).to_contain_text("have the hash")
     page.click("#models-plots > button")
     plot = page.locator("#models-pareto svg", has_text="dfine-small")
-    assert plot.locator("circle.is-theirs").count() == 2
-    assert plot.locator("circle.is-ours").count() == 0
-    assert (
-        page.locator("#models-pareto svg", has_text="keyframe_scorer")
-        .locator("circle.is-ours")
-        .count()
-        == 5
-    )
+    expect(plot.locator("circle.is-theirs")).to_have_count(2)
+    expect(plot.locator("circle.is-ours")).to_have_count(0)
+    ours = page.locator("#models-pareto svg", has_text="keyframe_scorer").locator("circle.is-ours")
+    expect(ours).to_have_count(5)
     page.click("#models-honest > button")
     expect(page.locator("#models-published section")).to_have_count(5)
     expect(page.locator("#models-published")).to_contain_text("batches of 64")
@@ -143,8 +139,11 @@ def test_names_in_the_pictures_can_be_read(new_person: NewPerson, scheme: str) -
     page.click("#models-plots > button")
     page.wait_for_selector("#models-pareto svg")
     inks = page.evaluate(
-        """() => [...document.querySelectorAll('#models-pareto .fs-named')].map((text) =>
-          [getComputedStyle(text).fill, getComputedStyle(document.body).backgroundColor])"""
+        """() => {
+          const ground = getComputedStyle(document.querySelector('.gradio-container'));
+          return [...document.querySelectorAll('#models-pareto .fs-named')].map((text) =>
+            [getComputedStyle(text).fill, ground.backgroundColor]);
+        }"""
     )
     for ink, ground in inks:
         assert abs(brightness(ink) - brightness(ground)) > 120

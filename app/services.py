@@ -4,7 +4,7 @@ import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,16 @@ from app.pipelines.requests import (
     SummaryRequest,
 )
 from app.pipelines.searchable import Searchables
-from app.progress import Done, Progress, Report, Stop, run_reporting
+from app.progress import (
+    Done,
+    Progress,
+    Report,
+    Stop,
+    check_stop,
+    ignore_progress,
+    never_stop,
+    run_reporting,
+)
 from app.segment_service import SegmentService
 from app.settings import Settings
 from app.sources.store import MediaStore, StoredVideo
@@ -243,14 +252,16 @@ class Services:
 
         def steps() -> "Iterator[SearchStep]":
             loaded: list[Any] = []
-            with closing(
-                run_reporting(lambda report, _: _pair(request.encoder, report))
-            ) as loading:
-                for step in loading:
-                    if isinstance(step, Done):
-                        loaded = step.value
-                    else:
-                        yield SearchStep(step, meter.reading(), video.start_s)
+            if self._is_at_hand(request.encoder):
+                loaded = _pair(request.encoder, ignore_progress, never_stop)
+            else:
+                work = run_reporting(partial(_pair, request.encoder))
+                with closing(work) as loading:
+                    for step in loading:
+                        if isinstance(step, Done):
+                            loaded = step.value
+                        else:
+                            yield SearchStep(step, meter.reading(), video.start_s)
             model, encoder = loaded
             quality = _quality(request.encoder)
             found = search(
@@ -270,11 +281,15 @@ class Services:
 
         Models that do not ship with the program take long to load, so they are not loaded for this.
         """
-        if request.encoder != DEFAULT_SEARCHER and not registry.is_loaded(request.encoder):
+        if not self._is_at_hand(request.encoder):
             return False
         encoder = registry.load(registry.load(request.encoder).index_encoder)
         key = IndexKey(video.content_hash, encoder.name, encoder.weights_hash, request.fps)
         return self.indexes.load(key) is not None
+
+    def _is_at_hand(self, searcher: str) -> bool:
+        """Whether nobody waits for it: others take seconds to load, or have to be fetched."""
+        return searcher == DEFAULT_SEARCHER or registry.is_loaded(searcher)
 
     def sampled_times(self, video: VideoInfo, fps: float) -> list[float]:
         """The presentation times that sampling takes; the pictures are made as small as can be."""
@@ -285,10 +300,11 @@ class Services:
             return [float(time_s) for batch in batches for time_s in batch.times_s]
 
 
-def _pair(name: str, report: Report) -> list[Any]:
+def _pair(name: str, report: Report, stop: Stop) -> list[Any]:
     """A model that searches, and the encoder whose index it reads, which may be itself."""
 
     def hear(words: str, share: float | None) -> None:
+        check_stop(stop)
         report(Progress(words, share))
 
     report(Progress("Loading the model"))

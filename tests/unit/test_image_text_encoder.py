@@ -2,6 +2,8 @@
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -275,3 +277,28 @@ def test_what_is_not_loaded_is_not_loaded_while_typing(
     assert not services.is_indexed(video, request)
     assert not registry.is_loaded(hub.CLIP.name)
     assert hub.CLIP.name in services.searchers and "compact" in services.searchers
+
+
+def test_closing_a_search_ends_the_fetching(
+    tmp_path: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_residents", Residents())
+    ended = threading.Event()
+
+    def fetch(_model: HubModel, report: hub.Report, _instead: str) -> Path:
+        try:
+            for share in range(1000):
+                report("Fetching clip-vit-b32, 610 MB", share / 1000)
+                time.sleep(0.01)
+        finally:
+            ended.set()
+        return tmp_path
+
+    monkeypatch.setattr(hub, "fetch", fetch)
+    steps = services.inspect_file(gradio_media("b.mp4"))
+    video = [step for step in steps if isinstance(step, Done)][0].value
+    search = services.search(video, SearchRequest(query="a planet", encoder=hub.CLIP.name))
+    said = next(step for step in search if step.progress.stage.startswith("Fetching"))
+    assert said.progress.fraction is not None and not said.complete
+    search.close()  # type: ignore[attr-defined]
+    assert ended.wait(5.0)

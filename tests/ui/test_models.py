@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from models import hub
 from models.registry import CHECKPOINTS_DIR
 from tests.ui.conftest import NewPerson, Server, people_of, serving
 from tests.ui.person import PATIENCE_MS, Person
+from tests.unit.checkpoint_hub import Hub, serve_hub
 
 CHOICE = "#actions-checkpoint input"
 
@@ -34,9 +36,29 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub with a checkpoint of somebody's, and a public model that is no model."""
+    with pytest.MonkeyPatch.context() as patch:
+        for made in serve_hub(patch):
+            made.give("somebody/thing", copied(tmp_path_factory.mktemp("hub"), "theirs"))
+            made.repositories[hub.D_FINE.repository] = {
+                "config.json": b"{}", "model.safetensors": bytes(500_000),
+            }  # fmt: skip
+            made.revisions.add(hub.D_FINE.revision)
+            yield made
+
+
+@pytest.fixture(scope="module")
+def server(
+    checkpoints: Path, served: Hub, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     data_dir = tmp_path_factory.mktemp("models") / "data"
-    with serving(data_dir, FRAMESCRY_CHECKPOINTS_DIR=str(checkpoints)) as started:
+    with serving(
+        data_dir,
+        FRAMESCRY_CHECKPOINTS_DIR=str(checkpoints),
+        HF_ENDPOINT=served.address,
+        HF_HUB_CACHE=str(data_dir.parent / "cache"),
+    ) as started:
         yield started
 
 
@@ -163,7 +185,7 @@ def test_it_fits_a_phone(new_person: NewPerson) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_checkpoint_that_cannot_be_had_is_said(person: Person) -> None:
+def test_a_checkpoint_of_the_hub_is_added_and_then_chosen(person: Person) -> None:
     page = person.page
     person.open_tab("models")
     page.click("#models-add > button")
@@ -171,6 +193,34 @@ def test_a_checkpoint_that_cannot_be_had_is_said(person: Person) -> None:
     page.click("#run-add")
     note = page.locator("#models-note .fs-note")
     expect(note).to_contain_text("is no address on the model hub")
+    page.fill("#models-address input, #models-address textarea", "somebody/nothing")
+    page.click("#run-add")
+    expect(note).to_contain_text("the hub has no somebody/nothing", timeout=PATIENCE_MS)
     page.fill("#models-address input, #models-address textarea", "somebody/thing")
     page.click("#run-add")
-    expect(note).to_contain_text("somebody/thing is not on this machine and", timeout=PATIENCE_MS)
+    page.wait_for_selector(".fs-status:has-text('theirs can be chosen from now on')")
+    row = page.locator("#models tr", has=page.locator("summary", has_text="theirs"))
+    expect(row).to_contain_text("added from the hub")
+    person.open_tab("actions")
+    page.locator(".fs-fold button:has-text('Options')").locator("visible=true").click()
+    page.click("#actions-refresh")
+    page.wait_for_timeout(500)
+    choose(page, "theirs · added from the hub")
+    page.wait_for_selector(".fs-status:has-text('theirs is ready')")
+
+
+def test_fetching_shows_itself_and_can_be_cancelled(person: Person, served: Hub) -> None:
+    page = person.page
+    served.go_on.clear()
+    try:
+        person.open_tab("triggers")
+        page.locator(".fs-fold button:has-text('Options')").locator("visible=true").click()
+        before = page.input_value("#detector input")
+        page.click("#detector input")
+        page.locator("[role=option]:visible", has_text="dfine-small").click()
+        page.wait_for_selector(".fs-status:has-text('Fetching dfine-small, 42 MB')")
+        page.click("#cancel")
+        expect(page.locator("#detector input")).to_have_value(before)
+        page.wait_for_selector(".fs-status:has-text('Stopped.')")
+    finally:
+        served.go_on.set()

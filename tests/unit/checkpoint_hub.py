@@ -25,6 +25,7 @@ class Hub:
     private: dict[str, bool] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
+    revisions: set[str] = field(default_factory=set)  # that it knows beside main and its last
     address: str = ""
 
     def give(self, repository: str, folder: Path) -> dict[str, bytes]:
@@ -53,7 +54,7 @@ class _Answers(BaseHTTPRequestHandler):
             if repository not in self._hub.repositories:
                 return self._missing("RepoNotFound")
             commit = self._hub.commit(repository)
-            if path[5:] and path[5] not in ("main", commit):
+            if path[5:] and path[5] not in {"main", commit, *self._hub.revisions}:
                 return self._missing("RevisionNotFound")
             files = self._hub.repositories[repository]
             siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]

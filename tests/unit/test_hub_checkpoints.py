@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.cli import main
 from models import hub, registry
 from models.catalogue import model_facts
 from models.errors import (
@@ -226,3 +227,22 @@ def test_a_damaged_checkpoint_is_not_pushed(
     assert "have the hash" in capsys.readouterr().err
     assert push.main([str(mine), "no address"]) == 2
     assert served.asked == []
+
+
+def test_added_by_the_command_line(
+    served: Hub,
+    local: Path,
+    mine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FRAMESCRY_DATA_DIR", str(mine.parent / "data"))
+    served.give(OURS.repo_id, mine)
+    assert main(["models", "--add", OURS.repo_id]) == 0
+    said = capsys.readouterr().out
+    assert "my_scorer was added" in said and "my_scorer  " in said
+    assert main(["models", "--add", "somebody/nothing"]) == 2
+    assert "the hub has no somebody/nothing" in capsys.readouterr().err
+    monkeypatch.setenv("FRAMESCRY_ADD_MODELS", "0")
+    assert main(["models", "--add", OURS.repo_id]) == 2
+    assert "by whoever runs this program" in capsys.readouterr().err

@@ -9,6 +9,7 @@ the limits for visitors hold; and that it asks nothing of other machines.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from gradio_client.exceptions import AppError
 
 from app.space.files import LARGEST_BYTES, ROOT, commit_of, files_of_space
 from benchmarks.space_process import SpaceProcess, put_together, running_space
+from models.device import allowed_cores
 from models.errors import UserFacingError
 
 TABS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -104,6 +106,7 @@ def _environment(options: argparse.Namespace, program: Path, folder: Path, log: 
 
 
 def _measure(space: SpaceProcess, log: Log) -> None:
+    log.say(f"load of this machine {os.getloadavg()[0]:.1f}, {allowed_cores()} cores")
     log.say(f"first page (HTTP 200) after {space.up_s:.1f} s, {space.memory_mb():.0f} MB")
     memory, seconds = space.settled_mb()
     log.say(f"shipped models loaded {seconds:.1f} s later, {memory:.0f} MB")
@@ -167,6 +170,8 @@ def _refusal(ask: Callable[[], Any]) -> str:
         ask()
     except urllib.error.HTTPError as error:
         return f"refused with {error.code}"
+    except urllib.error.URLError as error:  # it stops listening before all is sent
+        return f"cut off ({error.reason})"
     except (AppError, UserFacingError, ValueError) as error:
         return f"refused: {error}"
     return "NOT REFUSED"

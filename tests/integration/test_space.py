@@ -83,9 +83,11 @@ def test_what_is_too_large_or_too_long(space: SpaceProcess, ask: Any, tmp_path: 
     sent = urllib.request.Request(
         f"{space.url}gradio_api/upload", large, {"Content-Type": "multipart/form-data; boundary=x"}
     )
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(urllib.error.URLError) as refused:
         urllib.request.urlopen(sent)
-    assert refused.value.code == 413
+    # It may stop listening before all is sent, and then its answer is not heard.
+    cut_off = isinstance(getattr(refused.value, "reason", None), ConnectionError)
+    assert cut_off or getattr(refused.value, "code", None) == 413
     long = repeated(gradio_media("world.mp4"), tmp_path / "long.mp4", 3)
     with pytest.raises(AppError, match=r"long.* runs for .* at most 60 seconds can be opened"):
         ask("summarize", long)

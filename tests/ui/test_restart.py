@@ -29,7 +29,7 @@ def test_what_was_open_before_is_missed_in_one_sentence(browser: Browser, tmp_pa
     with running_space(ROOT, tmp_path, sys.executable, SETTINGS, port=port):
         # The page from before, which comes back by itself, and then has no video.
         note = page.locator("#summarize-note .fs-note")
-        eventually(lambda: _pressed_and_said(page))
+        eventually(lambda: _pressed_and_said(page), within_s=30)
         assert note.inner_text().startswith("Choose a video")
         # Somebody follows a link to what was there.
         person.visit(f"?video={kept}")

@@ -37,7 +37,12 @@ class ModelChoice:
         self._kinds = tuple(kinds)
         self._first, self._others = list(first), list(others)
         self.dropdown = gr.Dropdown(
-            self.choices(), value=value, label=label, elem_id=elem_id, **options
+            self.choices(),
+            value=value,
+            label=label,
+            elem_id=elem_id,
+            elem_classes="fs-choice",
+            **options,
         )
         self.chosen = gr.State(value)
 

@@ -125,8 +125,10 @@ def test_one_in_use_stays_and_is_found_again(kind: type[Any]) -> None:
     assert residents.names() == ("a", "c")
     assert residents.get("a", kind, megabytes=100) is used
     watched = weakref.ref(used)
+    assert residents.make_room(1e9) == ("c",)
     del used
-    residents.get("c", kind)
+    residents.get("c", kind, megabytes=100)
+    assert residents.names() == ("a", "c"), "it was not let go while it was used"
     residents.get("d", kind, megabytes=200)
     assert watched() is None
     assert residents.names() == ("d",)

@@ -36,8 +36,8 @@ DATA_NAMES = {
 class ModelFacts:
     """`problem`: why the model cannot be used, one sentence; None where it can.
 
-    `place`: of a model that is not part of this program, where it is or comes from. `reported`: what
-    its authors measured, where nobody here did.
+    `place`: of a model that is not part of this program, where it is or comes from.
+    `reported`: what its authors measured, where nobody here did.
     """
 
     name: str

@@ -107,16 +107,32 @@ def _environment(options: argparse.Namespace, program: Path, folder: Path, log: 
 
 def _measure(space: SpaceProcess, log: Log) -> None:
     log.say(f"load of this machine {os.getloadavg()[0]:.1f}, {allowed_cores()} cores")
-    log.say(f"first page (HTTP 200) after {space.up_s:.1f} s, {space.memory_mb():.0f} MB")
+    up_cpu_s = _cpu_s(space)
+    log.say(
+        f"first page (HTTP 200) after {space.up_s:.1f} s, {up_cpu_s:.1f} s of a core, "
+        f"{space.memory_mb():.0f} MB"
+    )
     memory, seconds = space.settled_mb()
-    log.say(f"shipped models loaded {seconds:.1f} s later, {memory:.0f} MB")
+    log.say(
+        f"shipped models loaded {seconds:.1f} s later, {_cpu_s(space) - up_cpu_s:.1f} s of a core, "
+        f"{memory:.0f} MB"
+    )
     client = Client(space.url, verbose=False)
     for turn in ("first", "second"):
         for tab, options in TABS:
-            started = time.perf_counter()
+            started, before_s = time.perf_counter(), _cpu_s(space)
             client.predict(video=handle_file(_video()), api_name=f"/{tab}", **options)
-            seconds = time.perf_counter() - started
-            log.say(f"{turn} {tab}: {seconds:.2f} s, {space.memory_mb():.0f} MB")
+            seconds, cores_s = time.perf_counter() - started, _cpu_s(space) - before_s
+            log.say(
+                f"{turn} {tab}: {seconds:.2f} s, {cores_s:.2f} s of a core, "
+                f"{space.memory_mb():.0f} MB"
+            )
+
+
+def _cpu_s(space: SpaceProcess) -> float:
+    """What it worked so far, which other programs beside it hardly change."""
+    spent = space.process.cpu_times()
+    return float(spent.user + spent.system)
 
 
 def _try_limits(space: SpaceProcess, folder: Path, log: Log) -> None:
@@ -153,6 +169,7 @@ def _see_files_go(space: SpaceProcess, log: Log) -> None:
     log.say(
         f"of {len(kept)} files kept of a video {len(left)} are left after "
         f"{time.perf_counter() - started:.0f} s in which nobody asked"
+        + "".join(f"; {path.relative_to(space.data_dir)}" for path in left)
     )
 
 

@@ -116,11 +116,15 @@ class ResultFiles:
 
 
 def drop_older(folder: Path, age_s: float) -> None:
-    """Removes the folders in it that were written longer ago."""
+    """Removes what in it was written longer ago, folders and files."""
     for old in folder.glob("*"):
         with suppress(FileNotFoundError):  # another request removed it
-            if time.time() - old.stat().st_mtime > age_s:
+            if time.time() - old.stat().st_mtime <= age_s:
+                continue
+            if old.is_dir():
                 shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.unlink()
 
 
 def _endings(result: SmallFileOf) -> dict[str, str]:

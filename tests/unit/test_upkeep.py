@@ -27,12 +27,16 @@ def test_everything_old_goes_whether_somebody_asks_or_not(tmp_path: Path) -> Non
     for path in (*old, *new):
         path.parent.mkdir(parents=True)
         path.write_text("{}")
+    unfinished = tmp_path / "uploads" / "tmp1"  # where somebody left while it was on its way
+    unfinished.write_text("half a video")
+    old.append(unfinished)
     long_ago = time.time() - 3700
     for path in old:
         for place in (path, path.parent):
             os.utime(place, (long_ago, long_ago))
     upkeep.tidy(Services(settings))
-    assert [path for path in old if path.parent.exists()] == []
+    assert [path for path in old if path.exists()] == []
+    assert not [path for path in old[:-1] if path.parent.exists()]
     assert [path for path in new if not path.exists()] == []
 
 

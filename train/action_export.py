@@ -13,7 +13,7 @@ from models.action_layers import classify_sequences, padded
 from models.action_network import ActionNetwork
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.types import Floats, Times
-from train import shipping
+from train import fitting, shipping
 from train.action_classifier import ActionSource, mean_logits, open_source
 from train.action_config import ActionConfig
 from train.action_figures import INDEX_FPS, decide, shipped_figures
@@ -57,14 +57,13 @@ movement. Interactions and the exercises come from few people in few places. Cod
 """
 
 
-def export_classifier(config: ActionConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_classifier(config: ActionConfig, state_path: Path | None, folder: Path) -> Checkpoint:
     """Writes the folder.
 
     Raises:
         ValueError: the state is not there, or what runs in the application computes something else.
     """
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     network = ActionNetwork(config.model).eval()
     prefix = "network."

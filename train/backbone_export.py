@@ -17,7 +17,7 @@ from torch.nn import functional
 from models.backbone_encoder import KIND
 from models.backbones import BackboneShape, CompactBackbone, PictureFeatures, as_input
 from models.checkpoint import Checkpoint, write_checkpoint
-from train import shipping
+from train import fitting, shipping
 from train.backbone_config import BackboneConfig
 from train.comparison import Comparison, TeacherReader
 from train.data.distillation import WholeBatches
@@ -69,15 +69,14 @@ photographs of the years up to 2017 show; its teacher knows ImageNet's classes. 
 """
 
 
-def export_backbone(config: BackboneConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_backbone(config: BackboneConfig, state_path: Path | None, folder: Path) -> Checkpoint:
     """Writes the slow average of the student.
 
     Raises:
         ValueError: there is no such state, the weights would be too large, or the network is not
             what its folded form or OpenVINO computes.
     """
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     shape = BackboneShape(**state["backbone_shape"])
     model = CompactBackbone(shape)

@@ -13,7 +13,7 @@ from models.caption_decoder import CaptionDecoder
 from models.caption_words import START_ID, UNKNOWN_ID, CaptionWords
 from models.captioner import KIND, WORDS_FILE, Captioner, Confidence
 from models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from train import caption_report, shipping
+from train import caption_report, fitting, shipping
 from train.caption_confidence import fit_confidence, judge
 from train.caption_network import CaptionNetwork
 from train.captioner import shape_in
@@ -52,15 +52,14 @@ for women, songs for talks. It cannot judge whether an event happened. Code vers
 """
 
 
-def export_captioner(config: CaptionerConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_captioner(config: CaptionerConfig, state_path: Path | None, folder: Path) -> Checkpoint:
     """Writes the folder.
 
     Raises:
         ValueError: there is no such state, it was trained on other weights, it is too large, or
             what runs in the application computes something else.
     """
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     sources = open_sources(config)
     if state["made_by"] != sources.made_by:

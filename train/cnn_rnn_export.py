@@ -15,9 +15,9 @@ from models.cnn_rnn_layers import CnnRnnShape, name_segments
 from models.cnn_rnn_network import TRUNK, CnnRnn, FrameFeatures, trunk_dim
 from models.graph import Graph
 from models.types import Floats
-from train import shipping
+from train import fitting, shipping
 from train.action_measures import Answers, best_threshold, fit_temperature, roc_auc, top
-from train.cnn_rnn import asked
+from train.cnn_rnn import asked, best_checkpoint
 from train.cnn_rnn_config import CnnRnnConfig
 from train.cnn_rnn_report import figures_of, kept_answers
 from train.data.action_segments import HeldSegments
@@ -49,15 +49,14 @@ Code version {code}.
 """
 
 
-def export_cnn_rnn(config: CnnRnnConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_cnn_rnn(config: CnnRnnConfig, state_path: Path | None, folder: Path) -> Checkpoint:
     """Writes the folder.
 
     Raises:
         ValueError: the state is not there or is of another network, or what runs in the application
             computes something else.
     """
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or best_checkpoint(config))
     state = torch.load(state_path, map_location="cpu", mmap=True, weights_only=False)
     parts = config.data.parts()
     if list(parts.labels) != list(state.get("labels", ())):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+RESULTS_DIR = Path("train/results")  # where train.evaluate writes
+
 Config = TypeVar("Config")
 
 

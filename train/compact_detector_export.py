@@ -17,7 +17,7 @@ from models.compact_detector import KIND
 from models.detector_network import DetectorNetwork, DetectorShape, PictureDetector
 from models.device import free_threads
 from models.types import Floats, Pixels
-from train import shipping
+from train import fitting, shipping
 from train.compact_detector_config import DetectorConfig
 from train.data.detection_batches import drawn_how_often
 from train.data.detection_teacher import TEACHER_FILE
@@ -64,15 +64,14 @@ Code version {code}.
 """
 
 
-def export_detector(config: DetectorConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_detector(config: DetectorConfig, state_path: Path | None, folder: Path) -> Checkpoint:
     """Writes the slow average of the student.
 
     Raises:
         ValueError: there is no such state, the weights would be too large, no kind is good enough,
             or OpenVINO does not compute what the network does.
     """
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
     torch.set_num_threads(free_threads())
     state = torch.load(state_path, map_location="cpu", weights_only=False)
     shape = dataclasses.replace(

@@ -36,6 +36,7 @@ from models.shots import shot_starts
 from models.summary_methods import UNTRAINED, Run
 from models.types import Floats, Times
 from models.video.source import VideoSource
+from train.command import RESULTS_DIR
 from train.data.judged import JudgedVideo
 from train.data.tvsum import load_tvsum
 from train.metrics import (
@@ -188,7 +189,7 @@ def _add_scorer(commands: Any) -> None:
     scorer.add_argument("--cache-dir", type=Path, default=Path(".cache/train"))
     scorer.add_argument("--drawings", type=Path, help="also curves, grids and keyframes")
     scorer.add_argument("--limit", type=int, help="only so many videos, to try it out")
-    scorer.add_argument("--out", type=Path, default=Path("train/results"))
+    scorer.add_argument("--out", type=Path, default=RESULTS_DIR)
 
 
 def _scorer(given: argparse.Namespace) -> str:
@@ -205,7 +206,7 @@ def _add_segments(commands: Any) -> None:
     segments.add_argument("--threshold", type=float, help="100, 400 or 800, as published")
     segments.add_argument("--data-dir", type=Path, default=Path("../shared/data"))
     segments.add_argument("--limit", type=int, help="only so many videos, to try it out")
-    segments.add_argument("--out", type=Path, default=Path("train/results"))
+    segments.add_argument("--out", type=Path, default=RESULTS_DIR)
 
 
 def _segments(given: argparse.Namespace) -> str:
@@ -284,7 +285,7 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     summaries = commands.add_parser("summaries", help="untrained summary methods on TVSum")
     summaries.add_argument("--data", type=Path, required=True, help="folder of videos and tvsum.h5")
-    summaries.add_argument("--out", type=Path, default=Path("train/results"))
+    summaries.add_argument("--out", type=Path, default=RESULTS_DIR)
     summaries.add_argument("--encoder", default="backbone", choices=registry.names("frame_encoder"))
     summaries.add_argument("--limit", type=int, help="only so many videos, to try it out")
     keyframes = commands.add_parser("keyframes", help="the trained scorer, by five folds")
@@ -293,7 +294,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     keyframes.add_argument("--set", dest="settings", action="append", default=[])
     keyframes.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    keyframes.add_argument("--out", type=Path, default=Path("train/results"))
+    keyframes.add_argument("--out", type=Path, default=RESULTS_DIR)
     _add_scorer(commands)
     _add_segments(commands)
     retrieval = commands.add_parser("retrieval", help="frame search over whole galleries")
@@ -301,17 +302,17 @@ def main(arguments: list[str] | None = None) -> None:
     retrieval.add_argument("--set", dest="settings", action="append", default=[])
     retrieval.add_argument("--folder", type=Path, default=Path("checkpoints/compact"))
     retrieval.add_argument("--also", action="append", default=[], metavar="MODEL")
-    retrieval.add_argument("--out", type=Path, default=Path("train/results"))
+    retrieval.add_argument("--out", type=Path, default=RESULTS_DIR)
     captions = commands.add_parser("captions", help="the captioner on MSR-VTT validation")
     captions.add_argument("--config", type=Path, default=Path("train/configs/captioner.yaml"))
     captions.add_argument("--set", dest="settings", action="append", default=[])
     captions.add_argument("--folder", type=Path, default=Path("checkpoints/captioner"))
-    captions.add_argument("--out", type=Path, default=Path("train/results"))
+    captions.add_argument("--out", type=Path, default=RESULTS_DIR)
     objects = commands.add_parser("objects", help="the compact detector on held-out pictures")
     objects.add_argument("--config", type=Path, default=Path("train/configs/compact_detector.yaml"))
     objects.add_argument("--set", dest="settings", action="append", default=[])
     objects.add_argument("--folder", type=Path, default=Path("checkpoints/compact_detector"))
-    objects.add_argument("--out", type=Path, default=Path("train/results"))
+    objects.add_argument("--out", type=Path, default=RESULTS_DIR)
     objects.add_argument("--sheet", type=Path, help="also pictures with their boxes, to look at")
     triggers = commands.add_parser("triggers", help="the trained event, by five folds")
     triggers.add_argument(
@@ -319,7 +320,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     triggers.add_argument("--set", dest="settings", action="append", default=[])
     triggers.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    triggers.add_argument("--out", type=Path, default=Path("train/results"))
+    triggers.add_argument("--out", type=Path, default=RESULTS_DIR)
     actions = commands.add_parser("actions", help="the action classifier, its protocols, ablations")
     actions.add_argument(
         "--config", type=Path, default=Path("train/configs/action_classifier.yaml")
@@ -327,12 +328,12 @@ def main(arguments: list[str] | None = None) -> None:
     actions.add_argument("--set", dest="settings", action="append", default=[])
     actions.add_argument("--folder", type=Path, default=Path("checkpoints/action_classifier"))
     actions.add_argument("--seeds", type=int, nargs="+", default=[0])
-    actions.add_argument("--out", type=Path, default=Path("train/results"))
+    actions.add_argument("--out", type=Path, default=RESULTS_DIR)
     segments = commands.add_parser("cnn_rnn", help="a CNN-RNN's best state on its test videos")
     segments.add_argument("--config", type=Path, default=Path("train/configs/ucf101_resnet18.yaml"))
     segments.add_argument("--set", dest="settings", action="append", default=[])
     segments.add_argument("--run", type=Path, help="default: the folder of the config's run")
-    segments.add_argument("--out", type=Path, default=Path("train/results"))
+    segments.add_argument("--out", type=Path, default=RESULTS_DIR)
     given = parser.parse_args(arguments)
     if given.command == "cnn_rnn":
         print(_cnn_rnn(given))

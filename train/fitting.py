@@ -222,6 +222,16 @@ def last_checkpoint(run: RunConfig) -> Path:
     return Path(run.folder) / "last.ckpt"
 
 
+def existing_state(path: Path) -> Path:
+    """
+    Raises:
+        ValueError: there is no such file to export.
+    """
+    if not path.is_file():
+        raise ValueError(f"--run is a state written by training, received {path}")
+    return path
+
+
 def build_trainer(
     run: RunConfig, *, watch: str, mode: str, callbacks: Sequence[Callback] = ()
 ) -> lightning.Trainer:

@@ -21,7 +21,7 @@ from models.certainty import MEASURED
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.frame_text_encoder import Calibration, spread_likeness
 from models.types import Floats
-from train import shipping
+from train import fitting, shipping
 from train.data.caption_records import CHOSEN, PARTS, REPORTED
 from train.data.captioned_batches import GalleryPictures, gallery, training_view
 from train.data.captioned_sources import Captioned, CaptionedSet, Reference
@@ -82,9 +82,7 @@ def export_frame_search(
     Raises:
         ValueError: there is no such state, or a network is not what its stored form computes.
     """
-    state_path = state_path or best_state(config)
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or best_state(config))
     data = open_data(config)
     module = FrameSearchModule.load(state_path, config)
     tokenizer = load_text(config.model.text).tokenizer

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from models.frame_text_encoder import BACKBONE_KIND, KIND, VOCABULARY_FILE
-from train import shipping
+from train import fitting, shipping
 from train.data.captioned_features import CaptionedFeatures
 from train.data.sentences import PIN
 from train.frame_text import STUDENT, network_embedded, stage_state
@@ -64,9 +64,7 @@ def export_frame_text(config: FrameTextConfig, state_path: Path | None, folder: 
     Raises:
         ValueError: there is no such state, it was trained on another backbone, or it is too large.
     """
-    state_path = state_path or stage_state(config, STUDENT, best=True)
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or stage_state(config, STUDENT, best=True))
     sources = open_sources(config)
     module = JointModule.load(state_path, config)
     seen = sources.student

@@ -11,7 +11,8 @@ import torch
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.keyframe_network import ScorerNetwork
 from models.keyframe_scorer import KIND, ScorerShape, score_logits
-from train import shipping
+from train import fitting, shipping
+from train.command import RESULTS_DIR
 from train.data.judged import ScoredVideo
 from train.data.judged_sets import TVSUM
 from train.data.tvsum_features import SAMPLE_FPS
@@ -52,9 +53,9 @@ little on it, as the row "human" says. Code version {code}.
 
 
 def export_scorer(
-    config: ScorerConfig, state_path: Path, report_path: Path, folder: Path
+    config: ScorerConfig, state_path: Path | None, folder: Path, report_path: Path | None = None
 ) -> Checkpoint:
-    """Writes the folder.
+    """Writes the folder. `report_path`: what train.evaluate wrote of these features.
 
     Raises:
         ValueError: the state or the report is not there, or was not made for these features; or
@@ -65,8 +66,8 @@ def export_scorer(
             f"data.dataset is {TVSUM} for a scorer whose card quotes its folds, "
             f"received {config.data.dataset!r}"
         )
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
+    report_path = report_path or RESULTS_DIR / f"keyframes_{config.data.features}.json"
     if not report_path.is_file():
         raise ValueError(f"{report_path} is missing: run python -m train.evaluate keyframes first")
     report = json.loads(report_path.read_text())

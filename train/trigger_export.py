@@ -13,7 +13,8 @@ from models.checkpoint import Checkpoint, write_checkpoint
 from models.trigger_detector import KIND
 from models.trigger_layers import TriggerShape, score_logits
 from models.trigger_network import TriggerNetwork
-from train import shipping
+from train import fitting, shipping
+from train.command import RESULTS_DIR
 from train.data.trigger_folds import Recording, shown_at
 from train.trigger_config import TriggerConfig
 from train.trigger_detector import INDEX_FPS, open_source
@@ -53,16 +54,16 @@ Code version {code}.
 
 
 def export_detector(
-    config: TriggerConfig, state_path: Path, report_path: Path, folder: Path
+    config: TriggerConfig, state_path: Path | None, folder: Path, report_path: Path | None = None
 ) -> Checkpoint:
-    """Writes the folder.
+    """Writes the folder. `report_path`: what train.evaluate wrote of these features.
 
     Raises:
         ValueError: the state or the report is not there, or was not made for these features; or
             what runs in the application computes something else.
     """
-    if not state_path.is_file():
-        raise ValueError(f"--run is a state written by training, received {state_path}")
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
+    report_path = report_path or RESULTS_DIR / "triggers.json"
     if not report_path.is_file():
         raise ValueError(f"{report_path} is missing: run python -m train.evaluate triggers first")
     report = json.loads(report_path.read_text())

@@ -16,7 +16,7 @@ from models.checkpoint import Checkpoint, write_checkpoint
 from models.trigger_detector import KIND, EventDecision
 from models.trigger_events import find_events, span_s
 from models.types import Floats, Times
-from train import shipping
+from train import fitting, shipping
 from train.data.trigger_videos import TrainedVideo
 from train.trigger_decision import STARTS, STAY_SHARES, TOLERANCE_S
 from train.trigger_measures import (
@@ -55,12 +55,15 @@ class Decided:
     figures: dict[str, float]
 
 
-def export_trigger_video(config: TriggerVideoConfig, state_path: Path, folder: Path) -> Checkpoint:
+def export_trigger_video(
+    config: TriggerVideoConfig, state_path: Path | None, folder: Path
+) -> Checkpoint:
     """Writes `folder` and, beside it, `folder`_backbone.
 
     Raises:
         ValueError: the state is not there, or nothing was held out to set thresholds on.
     """
+    state_path = fitting.existing_state(state_path or fitting.last_checkpoint(config.run))
     model = load_trained(config, state_path).eval()
     parts = model.video_parts
     measured = [model.measure(video) for video in parts.held]

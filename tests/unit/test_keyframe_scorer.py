@@ -242,7 +242,7 @@ def test_exported_folder_scores_as_the_trained_network(
     config = load_config(scorer_toys.toy_config(toy))
     folder = toy / "checkpoints" / "toy_scorer"
     state = fitting.last_checkpoint(config.run)
-    checkpoint = keyframe_export.export_scorer(config, state, report_path, folder)
+    checkpoint = keyframe_export.export_scorer(config, state, folder, report_path)
     assert checkpoint.config["weights_dtype"] == "float16"
     scorer = KeyframeScorer(folder)
     assert (scorer.name, scorer.index_encoder, scorer.encoder_hash) == ("toy_scorer", "toy", "abc")
@@ -282,7 +282,7 @@ def test_export_refuses_figures_of_other_features(
     other.write_text(json.dumps(report))
     state = fitting.last_checkpoint(config.run)
     with pytest.raises(ValueError, match="figures of"):
-        keyframe_export.export_scorer(config, state, other, toy / "refused")
+        keyframe_export.export_scorer(config, state, toy / "refused", other)
 
 
 def test_every_video_is_tested_once(toy: Path) -> None:

@@ -178,10 +178,10 @@ def test_exported_folder_scores_as_the_trained_network(
     report = json.loads(report_path.read_text())
     state, folder = last_checkpoint(config.run), toy / "checkpoints" / "toy_detector"
     with pytest.raises(ValueError, match="figures of"):
-        trigger_export.export_detector(config, state, report_path, folder)
+        trigger_export.export_detector(config, state, folder, report_path)
     report["origin"]["backbone_hash"] = beside.weights_hash
     report_path.write_text(json.dumps(report))
-    checkpoint = trigger_export.export_detector(config, state, report_path, folder)
+    checkpoint = trigger_export.export_detector(config, state, folder, report_path)
     detector = TriggerDetector(folder)
     found = (detector.name, detector.index_encoder, detector.event)
     assert found == ("toy_detector", "toy", trigger_export.EVENT)

@@ -92,6 +92,11 @@ def library(person: Person) -> None:
     page.wait_for_selector("#library-hits .fs-card, #library-below .fs-card")
 
 
+def models(person: Person) -> None:
+    person.open_tab("models")
+    person.page.wait_for_selector("#models [class]")
+
+
 def main() -> None:
     url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:7860"
     FOLDER.mkdir(exist_ok=True)
@@ -110,6 +115,8 @@ def main() -> None:
                 take(person, f"library-{theme}")
                 triggers(person)
                 take(person, f"triggers-{theme}")
+                models(person)
+                take(person, f"models-{theme}")
         browser.close()
 
 

@@ -29,8 +29,8 @@ from models.types import Floats
 from train import fitting
 from train.command import run_command
 from train.data.judged import ScoredVideo
+from train.data.judged_frames import JudgedFrames, open_judged_frames
 from train.data.judged_sets import load_judged
-from train.data.sampled_frames import SampledVideo, open_sampled
 from train.data.stretches import Stretch, StretchData
 from train.data.tvsum_folds import parts_of
 from train.held_out import as_markdown, measured
@@ -134,14 +134,14 @@ class TwoStageTraining(fitting.ValidatedModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "epoch"},
         }
 
-    def scores(self, video: SampledVideo) -> Floats:
+    def scores(self, video: JudgedFrames) -> Floats:
         """float32 [T] in [0, 1] of a whole video."""
         self.eval()
         with torch.inference_mode():
             logits_T = self.logits(Stretch(video, slice(0, len(video))))
         return np.asarray(logits_T.sigmoid().cpu().numpy(), np.float32)
 
-    def scored(self, video: SampledVideo) -> ScoredVideo:
+    def scored(self, video: JudgedFrames) -> ScoredVideo:
         """The video as features, from which its shots are found."""
         with torch.inference_mode():
             features_TD = self.features(Stretch(video, slice(0, len(video)))).cpu().numpy()
@@ -182,13 +182,15 @@ class Report(Callback):
             print(f"round {trainer.current_epoch} stage {stage} {shown}", flush=True)
 
 
-def load_parts(config: TwoStageConfig) -> tuple[list[SampledVideo], list[SampledVideo]]:
+def load_parts(config: TwoStageConfig) -> tuple[list[JudgedFrames], list[JudgedFrames]]:
     """Who trains and who is held out."""
     data, side_px = config.data, config.model.side_px
     videos = load_judged(data.dataset, Path(data.data_dir))
     parts = parts_of(videos, data.fold, inner=data.inner)
     folder = data.frames_dir(side_px)
-    return open_sampled(folder, parts.trained, side_px), open_sampled(folder, parts.held, side_px)
+    return open_judged_frames(folder, parts.trained, side_px), open_judged_frames(
+        folder, parts.held, side_px
+    )
 
 
 def fit(config: TwoStageConfig, *, resume: bool) -> TwoStageTraining:

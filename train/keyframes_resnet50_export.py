@@ -18,7 +18,7 @@ from torch import Tensor
 from models.checkpoint import Checkpoint, write_checkpoint
 from models.keyframe_scorer import KIND
 from train import fitting, shipping
-from train.data.sampled_frames import SampledVideo
+from train.data.judged_frames import JudgedFrames
 from train.data.tvsum_features import SAMPLE_FPS
 from train.held_out import as_markdown
 from train.keyframe_export import HALF_TOLERANCE, half_difference, numpy_difference
@@ -83,7 +83,7 @@ def _export_scorer(
     trunk: Checkpoint,
     described: dict[str, Any],
     state: dict[str, Any],
-    compared: Sequence[SampledVideo],
+    compared: Sequence[JudgedFrames],
 ) -> Checkpoint:
     network = model.scorer.eval()
     videos = [model.scored(video) for video in compared[:COMPARED_VIDEOS]]
@@ -166,8 +166,8 @@ def _stages(config: TwoStageConfig, rounds: int) -> str:
 
 def _described(
     config: TwoStageConfig,
-    trained: Sequence[SampledVideo],
-    held: Sequence[SampledVideo],
+    trained: Sequence[JudgedFrames],
+    held: Sequence[JudgedFrames],
     state: dict[str, Any],
 ) -> dict[str, Any]:
     return {
@@ -190,7 +190,7 @@ def _described(
     }
 
 
-def _pictures(videos: Sequence[SampledVideo]) -> list[Tensor]:
+def _pictures(videos: Sequence[JudgedFrames]) -> list[Tensor]:
     """A few frames of each."""
     batches = []
     for video in videos:

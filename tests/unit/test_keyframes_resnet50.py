@@ -14,7 +14,7 @@ from models import registry
 from tests.unit import two_stage_toys
 from tests.unit.two_stage_toys import FROZEN_ROUNDS, ROUNDS, SIDE_PX
 from train import evaluate, export, fitting, keyframes_resnet50
-from train.data.sampled_frames import SampledVideo
+from train.data.judged_frames import JudgedFrames
 from train.data.stretches import RoundOfStretches, Stretch, stretches_of
 from train.keyframes_resnet50 import TwoStageTraining, load_parts
 from train.keyframes_resnet50_config import load_config
@@ -159,11 +159,11 @@ def test_stretches_cover_everything(count: int) -> None:
         assert all(0 < part.stop - part.start <= 50 for part in parts)
 
 
-def a_video(count: int) -> SampledVideo:
+def a_video(count: int) -> JudgedFrames:
     random = np.random.default_rng(count)
     pixels = random.integers(0, 256, (count, SIDE_PX, SIDE_PX, 3), np.uint8)
     grades = random.integers(1, 6, (3, count))
-    return SampledVideo("x", "", pixels, np.arange(count) / 2, count / 2, grades)
+    return JudgedFrames("x", "", pixels, np.arange(count) / 2, count / 2, grades)
 
 
 @pytest.mark.parametrize("count", [1, 130])
@@ -173,7 +173,7 @@ def test_any_length_is_scored(toy: Path, count: int) -> None:
     assert scores.shape == (count,) and ((scores >= 0) & (scores <= 1)).all()
 
 
-def ranking_gradient(model: TwoStageTraining, video: SampledVideo, features: Tensor) -> Tensor:
+def ranking_gradient(model: TwoStageTraining, video: JudgedFrames, features: Tensor) -> Tensor:
     """Of the tuned stage, from the ranking loss alone."""
     torch.manual_seed(0)
     model.zero_grad()

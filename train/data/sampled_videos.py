@@ -1,7 +1,8 @@
 """Videos as sampled frames on disk, squashed to a square: written once, read at random.
 
 A folder has two files a video, pixels and times. Both are renamed when whole and say by their name
-what they were made of, so that a run that was broken off goes on where it stopped.
+what they were made of, so that a run that was broken off goes on where it stopped. Pixels go to
+disk as they are decoded: memory does not grow with the length of a video.
 """
 
 import hashlib
@@ -51,21 +52,23 @@ class SampledVideos:
         if self.has(name):
             return False
         pixels_path, times_path = self._paths(name)
-        pixels, times = [], []
-        with VideoSource(self._videos / name) as source:
-            for batch in source.sample(self._fps, short_side_px=self._side_px):
-                pixels.append(squash_all(batch.pixels, self._side_px))
-                times.append(batch.times_s)
         self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished, times = pixels_path.with_suffix(".part"), []
+        with VideoSource(self._videos / name) as source, unfinished.open("wb") as file:
+            for batch in source.sample(self._fps, short_side_px=self._side_px):
+                file.write(squash_all(batch.pixels, self._side_px).tobytes())
+                times.append(batch.times_s)
         _save(times_path, np.concatenate(times))
-        _save(pixels_path, np.concatenate(pixels))
+        unfinished.replace(pixels_path)
         return True
 
     def read(self, name: str) -> SampledVideo:
         """Samples it first where that was not done."""
         self.write(name)
         pixels_path, times_path = self._paths(name)
-        return SampledVideo(name, np.load(pixels_path, mmap_mode="r"), np.load(times_path))
+        times_s = np.load(times_path)
+        shape = (len(times_s), self._side_px, self._side_px, 3)
+        return SampledVideo(name, np.memmap(pixels_path, np.uint8, "r", shape=shape), times_s)
 
     def features(
         self,
@@ -90,7 +93,7 @@ class SampledVideos:
         status = file.stat() if file.is_file() else None
         made_of = (name, status and status.st_size, status and status.st_mtime_ns)
         key = hashlib.sha256(repr(made_of).encode()).hexdigest()[:20]
-        return self.folder / f"{key}.pixels.npy", self.folder / f"{key}.times.npy"
+        return self.folder / f"{key}.pixels.u8", self.folder / f"{key}.times.npy"
 
 
 def _save(path: Path, array: npt.NDArray[Any]) -> None:

@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from train.data.judged import LEVELS
-from train.data.sampled_frames import SampledVideo
+from train.data.judged_frames import JudgedFrames
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """A part of a video that one step sees."""
 
-    video: SampledVideo
+    video: JudgedFrames
     part: slice
 
     def annotators(self, device: torch.device) -> Tensor:
@@ -43,7 +43,7 @@ class RoundOfStretches(Dataset[Stretch]):
     """Every frame of every video once, in random order, which depends on seed and round alone."""
 
     def __init__(
-        self, videos: Sequence[SampledVideo], longest: int, seed: int, round_number: int
+        self, videos: Sequence[JudgedFrames], longest: int, seed: int, round_number: int
     ) -> None:
         random = np.random.default_rng([seed, round_number])
         cut = [
@@ -76,8 +76,8 @@ class StretchData(lightning.LightningDataModule):
         self,
         sizes: Sizes,
         seed: int,
-        trained: list[SampledVideo],
-        held: list[SampledVideo],
+        trained: list[JudgedFrames],
+        held: list[JudgedFrames],
     ) -> None:
         super().__init__()
         self._sizes, self._seed = sizes, seed

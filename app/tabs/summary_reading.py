@@ -8,7 +8,7 @@ from app.pipelines.requests import DEFAULT_ENCODER
 from app.services import Services
 from app.tabs.events import QUIET
 from app.tabs.model_choice import ModelChoice
-from app.timeline.stage import Stage
+from app.timeline.stage import Stage, finished
 from models.summary_methods import OF_SEGMENTS, PUBLISHED, method_named
 
 FROM_THE_VIDEO = 0.0
@@ -16,6 +16,7 @@ HELP = (
     "Pictures are seen one by one. A TimeSformer sees eight pictures of two seconds together, so "
     "also how things move; it is large, and is fetched when first chosen."
 )
+PICTURES_AGAIN = "Reads single pictures again, as this method does"
 THRESHOLD_HELP = "Squared distance of the features from which it is another shot."
 
 
@@ -43,6 +44,10 @@ class SummaryReading:
             _method_that_reads, menus, [method, self.threshold], queue=False, **QUIET
         )
         method.change(_threshold_of, menus, self.threshold, queue=False, **QUIET)
+        method.input(
+            _what_method_reads, menus, [self.encoder, self._choice.chosen, stage.status, note],
+            queue=False, **QUIET,
+        )  # fmt: skip
         return self._choice.connect(stage, note)
 
 
@@ -52,6 +57,13 @@ def _method_that_reads(encoder: str, method: str) -> tuple[Any, Any]:
         method = next(iter(OF_SEGMENTS))
     chosen = gr.update(value=method, info=method_named(method).help)
     return chosen, _threshold_of(encoder, method)
+
+
+def _what_method_reads(encoder: str, method: str) -> tuple[Any, ...]:
+    """Whoever chooses a method wants it: pictures take the place of segments it does not read."""
+    if encoder == DEFAULT_ENCODER or method in OF_SEGMENTS:
+        return (gr.skip(),) * 4
+    return DEFAULT_ENCODER, DEFAULT_ENCODER, finished(PICTURES_AGAIN), None
 
 
 def _threshold_of(encoder: str, method: str) -> Any:

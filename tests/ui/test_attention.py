@@ -101,6 +101,21 @@ def test_a_threshold_is_offered_where_change_cuts(person: Person, video: Path) -
     assert "--threshold 400" in page.inner_text("#summarize-command")
 
 
+def test_a_method_that_reads_pictures_gets_them(person: Person, video: Path) -> None:
+    page = person.page
+    person.open(video)
+    page.click("button:has-text('Options')")
+    choose(page, "#summarize-reads", READS)
+    wait_for_kmeans(page)
+    choose(page, "#summarize-method", "Key shots")
+    page.wait_for_selector(".fs-status:has-text('Reads single pictures again')")
+    assert page.input_value("#summarize-reads input") == "Single pictures"
+    person.summarize()
+    assert "--encoder" not in page.inner_text("#summarize-command")
+    choose(page, "#summarize-reads", READS)  # and back: the method follows as before
+    wait_for_kmeans(page)
+
+
 def test_without_the_hub_one_sentence_says_so_and_all_is_kept(person: Person, video: Path) -> None:
     """The other TimeSformer lies nowhere on this machine."""
     page = person.page

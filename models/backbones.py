@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.checkpoint import Checkpoint, load_weights
+from models.described import within_weights
 from models.errors import CheckpointError
 
 # Mean and deviation of each channel that the first convolution expects to be taken out.
@@ -24,7 +25,7 @@ class BackboneShape:
 
     architecture: str  # a timm model
     feature_dim: int
-    trunk_options: dict[str, Any] | None = None  # given to timm as they are
+    trunk_options: dict[str, Any] | None = None  # of timm; described.TRUNK_OPTIONS
     activation_limit: float | None = None  # of every ReLU, where it is shipped
     normalisation: str = "half"  # one of NORMALISATIONS
     head: bool = True  # a linear layer to feature_dim; without it, the trunk's own pooled features
@@ -145,7 +146,10 @@ def build_network(checkpoint: Checkpoint) -> PictureFeatures:
         CheckpointError: this program does not know the architecture, or the weights do not fit.
     """
     try:
-        built = PictureFeatures(CompactBackbone(BackboneShape(**checkpoint.architecture)))
+        shape = BackboneShape(**checkpoint.architecture)
+        with within_weights(checkpoint.weights_path):
+            network = CompactBackbone(shape)
+        built = PictureFeatures(network)
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."

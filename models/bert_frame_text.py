@@ -13,6 +13,7 @@ import numpy as np
 
 from models.certainty import MEASURED, Certainty
 from models.checkpoint import Checkpoint, beside, load_weights, read_checkpoint
+from models.described import within_weights
 from models.device import free_threads
 from models.errors import CheckpointError
 from models.frame_text_encoder import calibration_of, check_backbone, spread_likeness
@@ -123,8 +124,10 @@ def _tokenizer(checkpoint: Checkpoint) -> Any:
                 f"The checkpoint {checkpoint.name} has no {file}: fetch it again."
             )
     try:
-        return AutoTokenizer.from_pretrained(str(checkpoint.folder), local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return AutoTokenizer.from_pretrained(
+            str(checkpoint.folder), local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError) as error:
         raise CheckpointError(
             f"The tokenizer of the checkpoint {checkpoint.name} cannot be read: fetch it again."
         ) from error
@@ -134,8 +137,10 @@ def _network(checkpoint: Checkpoint) -> "BertFrameTextNetwork":
     from models.bert_network import BertFrameTextNetwork, BertFrameTextShape
 
     try:
-        network = BertFrameTextNetwork(BertFrameTextShape(**checkpoint.architecture))
-    except (TypeError, ValueError, AttributeError) as error:
+        shape = BertFrameTextShape(**checkpoint.architecture)
+        with within_weights(checkpoint.weights_path):
+            network = BertFrameTextNetwork(shape)
+    except (TypeError, ValueError, AttributeError, KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."
         ) from error

@@ -24,6 +24,7 @@ from models.caption_decoder import (
 )
 from models.caption_words import OPEN_WORDS, PEOPLE, THINGS, CaptionWords, content_words
 from models.checkpoint import Checkpoint, load_arrays, read_checkpoint
+from models.checkpoint import beside as checkpoint_beside
 from models.errors import CheckpointError
 from models.frame_text_encoder import FrameTextEncoder
 from models.types import Floats, FrameBatch, Halves, Pixels, SceneDescription
@@ -82,7 +83,7 @@ class Captioner:
     def __init__(self, folder: Path, beside: Path | None = None) -> None:
         """Raises CheckpointError where this folder or one that it reads from cannot be used."""
         checkpoint = read_checkpoint(folder, kind=KIND)
-        preprocessing, beside = checkpoint.preprocessing, beside or folder.parent
+        preprocessing = checkpoint.preprocessing
         self.name = checkpoint.name
         self.weights_hash: str | None = checkpoint.weights_hash
         self.metrics = checkpoint.metrics
@@ -94,8 +95,10 @@ class Captioner:
         self.backbone_hash = str(preprocessing["backbone_hash"])
         self.frame_text_hash = str(preprocessing["frame_text_hash"])
         self._reads = str(preprocessing["reads"])
-        self._backbone_folder = beside / self.index_encoder
-        self._frame_text = FrameTextEncoder(beside / str(preprocessing["frame_text"]))
+        self._backbone_folder = _read_by(folder, beside, self.index_encoder)
+        self._frame_text = FrameTextEncoder(
+            _read_by(folder, beside, str(preprocessing["frame_text"]))
+        )
         self._check_frame_text()
         self.words = _read_words(checkpoint, self.shape)
         self._decoder = CaptionDecoder(
@@ -179,6 +182,10 @@ class Captioner:
         if len(frames) > FRAMES_AT_MOST:
             frames = frames[np.linspace(0, len(frames) - 1, FRAMES_AT_MOST).round().astype(int)]
         return self._backbone.encode_frames(frames)
+
+
+def _read_by(folder: Path, others: Path | None, name: str) -> Path:
+    return checkpoint_beside(folder, name) if others is None else others / name
 
 
 def _shape_of(checkpoint: Checkpoint) -> CaptionShape:

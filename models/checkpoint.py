@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.described import check_described
 from models.errors import CheckpointError
 from models.graph import Graph
 
@@ -29,6 +30,8 @@ CARD_FILE = "MODEL_CARD.md"
 GRAPH_FILE = "graph.xml"
 SHIPPED_DIR = Path(__file__).resolve().parent.parent / "checkpoints"
 FORMAT_VERSION = 1
+# Of a description or of figures; ours have a few thousandths of it.
+LARGEST_JSON_BYTES = 16_000_000
 REQUIRED_KEYS = (
     "format_version",
     "name",
@@ -91,6 +94,7 @@ def read_checkpoint(folder: Path, *, kind: str | None = None) -> Checkpoint:
         raise CheckpointError(
             f"The checkpoint {name} holds a {config['kind']}, where a {kind} is needed."
         )
+    check_described(name, config)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise CheckpointError(f"The checkpoint {name} has no {WEIGHTS_FILE}: fetch it again.")
@@ -133,12 +137,14 @@ def _read_graph(folder: Path, described: Mapping[str, Any]) -> Graph:
 def _read_json(folder: Path, file_name: str) -> dict[str, Any]:
     path = folder / file_name
     try:
+        if path.stat().st_size > LARGEST_JSON_BYTES:
+            raise ValueError(f"it is larger than {LARGEST_JSON_BYTES / 1e6:.0f} MB")
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(
             f"The checkpoint {folder.name} has no {file_name}: fetch it again."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"The {file_name} of the checkpoint {folder.name} cannot be read ({error})."
         ) from error

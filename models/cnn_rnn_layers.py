@@ -28,7 +28,7 @@ class CnnRnnShape:
     attention: bool = True  # over time, before the average
     attention_dim: int = 256
     dropout: float = 0.3
-    trunk_options: dict[str, Any] | None = None  # given to timm as they are
+    trunk_options: dict[str, Any] | None = None  # of timm; described.TRUNK_OPTIONS
 
     def __post_init__(self) -> None:
         for name in ("feature_dim", "labels", "hidden", "layers", "attention_dim"):

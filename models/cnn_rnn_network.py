@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.backbones import BackboneShape, CompactBackbone, as_input, fold_batch_norms
 from models.checkpoint import Checkpoint, load_weights
 from models.cnn_rnn_layers import CnnRnnShape
+from models.described import within_weights
 from models.errors import CheckpointError
 
 TRUNK = "frames."  # what the names of the trunk's tensors begin with
@@ -96,7 +97,10 @@ def build_network(checkpoint: Checkpoint) -> CnnRnn:
         CheckpointError: this program does not know the architecture, or the weights do not fit.
     """
     try:
-        built = CnnRnn(CnnRnnShape(**checkpoint.architecture)).folded()
+        shape = CnnRnnShape(**checkpoint.architecture)
+        with within_weights(checkpoint.weights_path):
+            network = CnnRnn(shape)
+        built = network.folded()
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."

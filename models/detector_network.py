@@ -17,6 +17,7 @@ from torch.nn import functional
 from models.backbones import as_input, fold_batch_norms, limit_activations
 from models.checkpoint import Checkpoint, load_weights
 from models.compact_detector import SETS_OF_SIDES, SIDES
+from models.described import within_weights
 from models.errors import CheckpointError
 
 MAPS = (2, 3, 4)  # of a timm trunk: strides 8, 16, 32
@@ -116,7 +117,10 @@ def build_network(checkpoint: Checkpoint) -> PictureDetector:
         CheckpointError: this program does not know the architecture, or the weights do not fit.
     """
     try:
-        built = PictureDetector(DetectorNetwork(DetectorShape(**checkpoint.architecture)))
+        shape = DetectorShape(**checkpoint.architecture)
+        with within_weights(checkpoint.weights_path):
+            network = DetectorNetwork(shape)
+        built = PictureDetector(network)
     except (TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"The checkpoint {checkpoint.name} describes a network that cannot be built ({error})."

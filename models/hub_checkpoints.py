@@ -155,6 +155,7 @@ def _kept(checkpoint: Checkpoint, address: Address, root: Path) -> str:
             f"{address.repo_id} was not added: there is another checkpoint named {name} here; "
             "give that folder another name first."
         )
+    _call_it(checkpoint.folder, name)
     place = root / name
     before = root / f".before-{name}"
     shutil.rmtree(before, ignore_errors=True)
@@ -163,6 +164,14 @@ def _kept(checkpoint: Checkpoint, address: Address, root: Path) -> str:
     checkpoint.folder.rename(place)
     shutil.rmtree(before, ignore_errors=True)
     return name
+
+
+def _call_it(folder: Path, name: str) -> None:
+    """A model is called what its folder is called: nothing passes for a model of another name."""
+    path = folder / CONFIG_FILE
+    described = json.loads(path.read_text(encoding="utf-8"))
+    if described["name"] != name:
+        path.write_text(json.dumps({**described, "name": name}, indent=2) + "\n", encoding="utf-8")
 
 
 def _is_free(name: str, address: Address, root: Path) -> bool:

@@ -26,6 +26,7 @@ from models.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from models.described import within_weights
 
 _FETCHED = (CONFIG_FILE, METRICS_FILE, WEIGHTS_FILE)
 _OF_ONE_FILE = ("name", "format_version", "weights_dtype", "weights_sha256", "graph")
@@ -84,7 +85,8 @@ class HubNetwork(nn.Module, PyTorchModelHubMixin):
                 )
                 folder = Path(path).parent
         checkpoint = read_checkpoint(folder, kind=cls.checkpoint_kind)
-        network = cls(cls.shape_type(**checkpoint.architecture))
+        with within_weights(checkpoint.weights_path):
+            network = cls(cls.shape_type(**checkpoint.architecture))
         load_weights(checkpoint, network)
         network.described = {
             key: value for key, value in checkpoint.config.items() if key not in _OF_ONE_FILE

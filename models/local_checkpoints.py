@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoint import CONFIG_FILE
+from models.errors import CheckpointError
 
 LOCAL_VARIABLE = "FRAMESCRY_CHECKPOINTS_DIR"
 _log = logging.getLogger(__name__)
@@ -103,7 +104,14 @@ class LocalCheckpoint:
             CheckpointError: the folder cannot be used.
         """
         wrapper = getattr(importlib.import_module(self.kind.module), self.kind.wrapper)
-        return wrapper(self.folder)
+        try:
+            return wrapper(self.folder)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            said = f"{type(error).__name__}: {error}"[:200]
+            raise CheckpointError(
+                f"The checkpoint {self.name} says something that cannot be used ({said}): export "
+                "it again, or take its folder away."
+            ) from error
 
 
 def local_dir() -> Path:
@@ -132,7 +140,7 @@ def local_checkpoints() -> Iterator[LocalCheckpoint]:
 def _kind_of(folder: Path) -> str | None:
     try:
         described = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     kind = described.get("kind") if isinstance(described, dict) else None
     return kind if isinstance(kind, str) else None

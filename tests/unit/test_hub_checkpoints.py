@@ -140,11 +140,13 @@ def test_names_of_shipped_ones_and_hostile_names_are_not_taken(
     rewrite(mine, name="keyframe_scorer")
     served.give(OURS.repo_id, mine)
     assert add_checkpoint(OURS) == "somebody_keyframe_scorer"
+    assert registry.load("somebody_keyframe_scorer").name == "somebody_keyframe_scorer"
     for number, name in enumerate(("../../escaped", "/tmp/x", ".hidden", "", "a\nb")):
         rewrite(mine, name=name)
         address = Address("evil", f"repo{number}")
         served.give(address.repo_id, mine)
-        assert add_checkpoint(address) == f"repo{number}"
+        with pytest.raises(CheckpointError, match="out of bounds: name is a plain name"):
+            add_checkpoint(address)
     assert all(folder.parent == local for folder in local.iterdir())
     assert not (local.parent.parent / "escaped").exists()
 
@@ -161,7 +163,8 @@ def test_damaged_and_foreign_ones_are_refused_whole(served: Hub, local: Path, mi
     refused(CheckpointError, "weights of somebody/my-scorer have the hash", weights_sha256="0" * 64)
     refused(ModelUnavailableError, "written by another version", format_version=2)
     refused(ModelUnavailableError, "a kind of model that this program does not", kind="pickle")
-    refused(CheckpointError, "cannot be understood", architecture=3)
+    refused(CheckpointError, "architecture is an object", architecture=3)
+    refused(CheckpointError, "somebody/my-scorer.*out of bounds", preprocessing={"encoder": "../x"})
     refused(CheckpointError, "cannot be understood|no graph.xml", graph={"sha256": 1})
     files = served.give(OURS.repo_id, mine)
     files["config.json"] = b'{"model_type": "bert"}'

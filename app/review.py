@@ -1,5 +1,6 @@
 """Looking through annotated events: each change is saved at once and can be taken back."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -57,6 +58,8 @@ class Review:
             raise RequestError(f"“{videos}” is no folder of videos; name the one that holds them.")
         self.file, self.folder = file, videos
         known = read_annotations(file) if file.is_file() else Annotations()
+        for video in known.videos:  # the file may be somebody else's
+            _need_inside(videos, video.path)
         self._labels = known.labels
         self._numbers = count(1)
         self._lock = threading.Lock()
@@ -192,6 +195,13 @@ class Review:
 
 def _looked_at(event: MarkedEvent) -> str:
     return event.review if event.review == REJECTED else ACCEPTED
+
+
+def _need_inside(folder: Path, path: str) -> None:
+    """By its name; where a link in the folder leads is its owner's to decide."""
+    top = folder.absolute()
+    if not Path(os.path.normpath(top / path)).is_relative_to(os.path.normpath(top)):
+        raise RequestError(f"“{path}” is not in the folder of videos; name it from there on.")
 
 
 def _label(text: str) -> str:

@@ -137,6 +137,15 @@ def test_a_query_proposes_and_adds_to_what_is_there(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("path", ["../secret.mp4", "/etc/secret.mp4", "fall/../../secret.mp4"])
+def test_videos_beside_the_folder_are_not_shown(tmp_path: Path, videos: Path, path: str) -> None:
+    target = write_annotations(
+        tmp_path / "annotations.json", Annotations((MarkedVideo(path, (EVENT,)),))
+    )
+    with pytest.raises(RequestError, match="not in the folder of videos"):
+        Review(target, videos)
+
+
 def test_every_change_is_saved_at_once_and_can_be_taken_back(tmp_path: Path, videos: Path) -> None:
     target = write_annotations(
         tmp_path / "annotations.json", Annotations((MarkedVideo("one.mp4", (EVENT,)),))

@@ -209,6 +209,14 @@ def test_validation_is_by_video_and_has_all_labels(toys: Path) -> None:
     assert any(not any(video.spans_s) for video in parts.held)
 
 
+def test_a_video_that_is_trained_on_is_not_measured_on(toys: Path) -> None:
+    """Neither by the same folder under another name."""
+    for folder in (None, str(toys / "videos" / ".." / "videos")):
+        values = {"val_annotations": str(toys / "annotations.json"), "val_video_dir": folder}
+        with pytest.raises(ValueError, match="has videos that are trained on, 8 of them"):
+            read_parts(load_config(write_config(toys, data=values)))
+
+
 def test_proposed_events_are_neither_events_nor_none(toys: Path, tmp_path: Path) -> None:
     events = (
         MarkedEvent(EVENT, 1.0, 2.0, 1.5),

@@ -97,6 +97,7 @@ def read_parts(config: TriggerVideoConfig) -> VideoParts:
     else:
         kept, chosen = trained.videos, held.videos
         held_store = _store(data, data.val_video_dir or data.train_video_dir)
+        _check_apart(kept, chosen, data)
     both = (*kept, *chosen)
     proposed = sum(event.review == PROPOSED for video in both for event in video.events)
     return VideoParts(
@@ -119,6 +120,22 @@ def _store(data: VideoData, videos: str) -> SampledVideos:
     if not folder.is_dir():
         raise ValueError(f"data.train_video_dir and val_video_dir are folders, received {videos}")
     return SampledVideos(Path(data.cache_dir), folder, data.frame_sampling_rate, data.image_side_px)
+
+
+def _check_apart(
+    trained: Sequence[MarkedVideo], held: Sequence[MarkedVideo], data: VideoData
+) -> None:
+    """Raises ValueError where a video is in both parts: what is measured on it is memory."""
+    folders = Path(data.train_video_dir), Path(data.val_video_dir or data.train_video_dir)
+    learned, measured = (
+        {(folder / video.path).resolve() for video in videos}
+        for folder, videos in zip(folders, (trained, held), strict=True)
+    )
+    if shared := learned & measured:
+        raise ValueError(
+            f"data.val_annotations has videos that are trained on, {len(shared)} of them, such as "
+            f"{min(shared).name}: leave them out of one part"
+        )
 
 
 def labels_of(annotations: Annotations, classes: int | None) -> Labels:

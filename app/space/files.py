@@ -59,6 +59,8 @@ def check_files(files: Sequence[SpaceFile], root: Path = ROOT) -> None:
         SpaceError: what is here is not what is committed, or a file is too large.
     """
     for file in files:
+        if (root / file.path).is_symlink():  # what it leads to is not what is committed
+            raise SpaceError(f"{file.path} is a link: put the file itself there, or take it out.")
         if file.size > LARGEST_BYTES:
             raise SpaceError(
                 f"{file.path} has {file.size / 1e6:.1f} MB, and {LARGEST_BYTES / 1e6:.0f} MB are "

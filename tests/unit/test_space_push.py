@@ -100,6 +100,15 @@ def test_what_is_not_committed_is_not_pushed(
         push("owner/name", root=checkout, open_hub=lambda: pytest.fail("asked the hub"))
 
 
+def test_what_a_link_leads_to_is_not_pushed(checkout: Path, tmp_path_factory: Any) -> None:
+    secret = tmp_path_factory.mktemp("home") / "token"
+    secret.write_text("secret")
+    (checkout / "app/linked.txt").symlink_to(secret)
+    commit(checkout)
+    with pytest.raises(SpaceError, match=r"app/linked.txt is a link"):
+        push("owner/name", root=checkout, open_hub=lambda: pytest.fail("asked the hub"))
+
+
 def test_a_large_file_is_not_pushed(checkout: Path) -> None:
     (checkout / "checkpoints/a/model.safetensors").write_bytes(b"0" * (LARGEST_BYTES + 1))
     commit(checkout)

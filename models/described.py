@@ -45,10 +45,10 @@ DEEPEST = 4
 # Of preprocessing: the least and the most of each number that something is made of.
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "side_px": (8, 1024),
-    "short_side_px": (8, 2160),
-    "frames": (1, 256),
-    "frames_per_segment": (1, 256),
-    "segment_s": (0.01, 3600),
+    "short_side_px": (8, 1024),
+    "frames": (1, 128),  # that are in memory together
+    "frames_per_segment": (1, 128),
+    "segment_s": (0.1, 3600),
     "middle_share": (0.01, 1),
 }
 # A network before its batch norms are folded holds more than what is stored of it, but not twice.

@@ -1,5 +1,8 @@
 """Who asks, as far as Gradio knows, and the limit on what one visitor may ask."""
 
+import ipaddress
+from contextlib import suppress
+
 import gradio as gr
 from gradio.context import LocalContext
 
@@ -22,14 +25,26 @@ def limit_visitors(page: gr.Blocks, work: str, an_hour: int) -> None:
 
 
 def who_asks() -> str:
-    """The address that the request came from.
+    """The address that the request came from, or the network of a household where that is one.
 
-    Before a Space stands a proxy, which says for whom it asks. That could be made up; it would be
-    to have a limit of one's own, which slows down nobody else.
+    Before a Space stand proxies, and each adds whom it was asked by at the end of what it was told.
+    The beginning is what visitors say of themselves; they could say another with each request.
     """
     request = LocalContext.request.get(None)
     if request is None:
         return "nobody"
-    if on_a_space() and (asked_for := request.headers.get("x-forwarded-for")):
-        return str(asked_for).split(",")[0].strip()
+    if on_a_space():
+        for said in reversed(str(request.headers.get("x-forwarded-for") or "").split(",")):
+            if (asked_for := _public_address(said)) is not None:
+                return asked_for
     return request.client.host if request.client else "nobody"
+
+
+def _public_address(text: str) -> str | None:
+    """None where it is no address, or one of the proxies' own network."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(text.strip())
+        if address.is_global:  # whoever has one address of IPv6 has all of its network
+            kept = 64 if address.version == 6 else 32
+            return str(ipaddress.ip_network((address, kept), strict=False).network_address)
+    return None

@@ -31,6 +31,17 @@ def test_no_limit_and_nothing_kept() -> None:
     assert not visitors._asked
 
 
+def test_many_visitors_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.visitors._MOST_KEPT", 100)
+    now = [0.0]
+    visitors = Visitors(2, now=lambda: now[0])
+    for number in range(1000):
+        now[0] += 0.001
+        visitors.admit(str(number))
+        assert len(visitors._asked) <= 100
+    assert "999" in visitors._asked and "0" not in visitors._asked
+
+
 def test_long_work_of_a_page_is_counted_and_refused_in_a_sentence() -> None:
     asked: list[str] = []
 
@@ -65,7 +76,7 @@ def test_long_work_that_nobody_counts_is_a_mistake() -> None:
 
 def test_before_a_space_stands_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     class Asking:
-        headers = {"x-forwarded-for": "203.0.113.7, 10.0.0.1"}
+        headers = {"x-forwarded-for": "8.8.8.8, 1.2.3.4, 10.0.0.1"}
         client = type("Client", (), {"host": "10.0.0.1"})
 
     token = LocalContext.request.set(Asking())  # type: ignore[arg-type]
@@ -73,6 +84,13 @@ def test_before_a_space_stands_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("SPACE_ID", raising=False)
         assert who_asks() == "10.0.0.1", "elsewhere anybody could say anything"
         monkeypatch.setenv("SPACE_ID", "owner/name")
-        assert who_asks() == "203.0.113.7"
+        assert who_asks() == "1.2.3.4", "what stands before it, visitors say of themselves"
+        Asking.headers = {"x-forwarded-for": "made up, 2001:4860:4860::8888"}
+        network = who_asks()
+        Asking.headers = {"x-forwarded-for": "2001:4860:4860::1"}
+        assert who_asks() == network == "2001:4860:4860::"
+        for nothing in ("made up", "", "192.168.1.1"):
+            Asking.headers = {"x-forwarded-for": nothing}
+            assert who_asks() == "10.0.0.1"
     finally:
         LocalContext.request.reset(token)

@@ -28,7 +28,8 @@ def quality_in_words(kind: str, metrics: Metrics, config: Metrics) -> Quality:
         return NOT_MEASURED
     try:
         return write(metrics, config)
-    except (KeyError, TypeError, ValueError):  # of another export; the folder is used all the same
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        # Of another export; the folder is used all the same.
         return NOT_MEASURED
 
 

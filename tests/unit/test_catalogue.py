@@ -12,6 +12,7 @@ from app.tabs.models_view import told
 from models import hub, registry
 from models.catalogue import all_model_facts, data_in_words, model_facts
 from models.checkpoint import file_hash
+from models.local_checkpoints import KINDS
 from models.quality import NOT_MEASURED, quality_in_words
 from models.registry import ModelEntry
 
@@ -124,3 +125,15 @@ def test_public_models_are_listed_without_asking_the_hub(
     (own / "model.safetensors").write_bytes(b"0" * 3_000_000)
     here = model_facts(entry)
     assert here.place == "on this machine" and here.megabytes == pytest.approx(3.0, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize(
+    "nonsense", [None, 5, "x", [], [1], {}, True, {"events": {}}, {"person": {"large_ap50": "x"}}]
+)
+def test_nonsense_figures_are_not_measured_and_hide_no_other_model(
+    kind: str, nonsense: object
+) -> None:
+    for name in ("rows", "validation", "held_out", "test", "photographs", "clips", "source"):
+        found = quality_in_words(kind, {name: nonsense}, {"data": nonsense, "labels": []})
+        assert found == NOT_MEASURED

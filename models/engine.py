@@ -5,6 +5,7 @@ Torch is the reference, and it is not imported where OpenVINO answers. FRAMESCRY
 """
 
 import importlib.util
+import math
 import os
 import sys
 import threading
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 ENGINE_VARIABLE = "FRAMESCRY_ENGINE"
 # Rows at once. Each number of rows is compiled when first met, so only powers of two are used.
 LARGEST_BATCH = 32
+# Numbers that one step of a graph makes of one row: a graph may come from anywhere.
+LARGEST_STEP = 2**26
 
 Blob = npt.NDArray[np.uint8]
 
@@ -175,7 +178,24 @@ def compile_graph(graph: Graph, blob: Blob, precision: str, threads: int) -> Any
     """An openvino.CompiledModel; where the CPU has no bf16, float32 is used instead of it."""
     openvino = import_openvino()
     model = openvino.Core().read_model(graph.xml, openvino.Tensor(blob))
+    check_steps(model)
     return compile_model(model, precision, threads)
+
+
+def check_steps(model: Any) -> None:
+    """Before it is compiled, when what does not depend on the pictures would be made already.
+
+    Raises:
+        RuntimeError: a step of it makes more numbers than any step of a real network.
+    """
+    for step in model.get_ops():
+        for made in step.outputs():
+            shape = made.partial_shape
+            if shape.rank.is_dynamic:
+                continue
+            sizes = [dim.get_length() for dim in shape if dim.is_static]
+            if math.prod(sizes) > LARGEST_STEP:
+                raise RuntimeError(f"a step of it makes {math.prod(sizes):,} numbers")
 
 
 def compile_model(model: Any, precision: str, threads: int) -> Any:

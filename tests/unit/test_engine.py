@@ -261,3 +261,17 @@ assert not loaded, loaded
     command = [sys.executable, "-c", code, str(checkpoint.folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_graph_that_makes_more_than_a_network_does_is_refused_before_it_is_compiled() -> None:
+    """Graphs come with checkpoints of others; this one would take 40 GB while it is compiled."""
+    openvino = engine.import_openvino()
+    from openvino import opset13 as steps
+
+    rows = steps.parameter([-1, 4], np.float32)
+    sides = steps.constant(np.array([100_000, 100_000], np.int64))
+    large = steps.broadcast(steps.constant(np.float32(1)), sides)
+    both = steps.constant(np.array([0, 1], np.int64))
+    made = openvino.Model([steps.add(rows, steps.reduce_sum(large, both))], [rows])
+    with pytest.raises(RuntimeError, match="makes 10,000,000,000 numbers"):
+        engine.check_steps(made)

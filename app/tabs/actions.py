@@ -26,7 +26,7 @@ from app.timeline.component import component
 from app.timeline.stage import Stage, failed, finished, working
 from models.errors import RequestError
 
-HELP = "Names what it was trained on, and says where none of it is seen."
+HELP = "Names what it was trained on; if it was measured, also says where none of that is seen."
 OWN_HELP = "English words, with commas or one to a line; leave it empty for the trained actions."
 PLACEHOLDER = "pouring coffee, clapping, empty room"
 SAME_TIME_S = 1e-3
@@ -192,7 +192,8 @@ class ActionsTab:
                     **updates,
                 }
         if result is not None:
-            yield {
+            yield {  # all of it: of what comes at once the page may draw the last alone
+                **self._shown(result, trained, own, complete=True),
                 self._stage.status: finished(read_through(result)),
                 self._command: command_line(video, request, segments=result.every_s is not None),
             }

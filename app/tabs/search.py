@@ -251,7 +251,8 @@ class SearchTab:
                     **updates,
                 }
         if answer is not None:
-            yield {
+            yield {  # all of it: of what comes at once the page may draw the last alone
+                **self._shown(ask, answer, kept),
                 self._stage.status: finished(read_through(answer)),
                 self._command: command_line(video, request),
             }

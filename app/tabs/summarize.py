@@ -200,7 +200,8 @@ class SummarizeTab:
                     **updates,
                 }
         if result is not None:
-            yield {
+            yield {  # all of it: of what comes at once the page may draw the last alone
+                **self._shown(result),
                 self._stage.status: finished(_summed_up(result)),
                 self._files.command: command_line(video, request),
             }

@@ -237,9 +237,13 @@ class TriggersTab:
         yield {self._note: None}
         result = yield from self._followed(video, request)
         if result is not None:
+            # All of it: of what comes at once the page may draw the last alone.
+            shown = self._shown(result, complete=True)
             if aloud:
-                yield from self._files.spoken(result, voice, words_a_minute)
+                for spoken in self._files.spoken(result, voice, words_a_minute):
+                    shown |= spoken
             yield {
+                **shown,
                 self._stage.status: finished(summed_up(result)),
                 self._command: command_line(video, request),
             }

@@ -113,7 +113,10 @@ def shortened(text: str) -> str:
     first = text
     for pause in (";", " (") if len(text) > LONGEST_FIGURE else ():
         first = first.split(pause)[0]
-    return first if len(first) <= LONGEST_FIGURE else first[: LONGEST_FIGURE - 1].rstrip() + "…"
+    if len(first) <= LONGEST_FIGURE:
+        return first
+    cut = first[:LONGEST_FIGURE]
+    return (cut.rpartition(" ")[0] or cut[:-1]).rstrip(" ,") + "…"
 
 
 def as_row(facts: ModelFacts) -> dict[str, Any]:

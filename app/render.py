@@ -200,15 +200,19 @@ def _method_label(name: str) -> str:
 
 
 def _draw_title(axes: "Axes", result: SummaryResult, palette: Palette) -> None:
-    name = one_line(result.video.name)
-    if len(name) > TITLE_CHARS:
-        name = f"{name[: TITLE_CHARS - 1]}…"
     count = len(result.keyframes)
     steered = " steered by words" if result.steered else ""
     moments = "moment" if count == 1 else "moments"
-    summary = f"{_method_label(result.method)}{steered}, {count} key {moments}"
-    title = f"{_drawable(name)}\n{_drawable(summary)}"
+    method, found = _method_label(result.method), f"{count} key {moments}"
+    lines = [one_line(result.video.name), f"{method}{steered}, {found}"]
+    if len(lines[1]) > TITLE_CHARS:
+        lines[1:] = [method, f"{found}{steered}"]
+    title = "\n".join(_drawable(_no_wider(line)) for line in lines)
     axes.set_title(title, loc="left", fontsize=13, color=palette.ink)
+
+
+def _no_wider(line: str) -> str:
+    return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
 
 
 def _dress(axes: "Axes", result: SummaryResult, palette: Palette) -> None:

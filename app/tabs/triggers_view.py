@@ -146,7 +146,8 @@ def spared(result: TriggerResult) -> str:
     """How many frames the describer was spared, where there is one."""
     if result.describer is None:
         return ""
-    frames, shown = result.sampling.frames, result.described_frames
+    frames = result.sampling.frames
+    shown = min(result.described_frames, frames)  # events close together share some
     return (
         f"{result.describer.name} saw {shown:,} of {frames:,} frames; "
         f"{percent(result.spared)} were spared"

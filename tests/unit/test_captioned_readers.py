@@ -225,6 +225,10 @@ def test_frames_of_a_video_are_taken_once_and_in_order(
     (item,) = data.items
     numbers = [read_number(data.picture(frame)) for frame in item.frames]
     assert numbers == [0, 15, 30, 45]
+    first, *_ = frames_on_disk = sorted((cache / "captioned" / "msrvtt").glob("*.jpg"))
+    first.unlink()  # as where it was broken off: the first frame is written last
+    assert open_captioned("msrvtt", folder, cache, 4) == data
+    assert all(path.is_file() for path in frames_on_disk)
     monkeypatch.setattr("models.video.source.VideoSource", None)
     assert open_captioned("msrvtt", folder, cache, 4) == data
 

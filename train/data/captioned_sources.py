@@ -1,5 +1,6 @@
 """Every source of captioned pictures and videos by its name, and how its pictures are opened."""
 
+import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +97,9 @@ def _frames(record: CaptionRecord, kept: Path, count: int) -> Sequence[Path]:
     first = record.pictures[0]
     if first.suffix.lower() not in VIDEO_SUFFIXES:
         return record.pictures
-    found = sorted(kept.glob(f"{record.name}_of{count}_*.jpg"))
-    return found or _take_frames(first, kept, record.name, count)
+    if not (kept / f"{record.name}_of{count}_00.jpg").is_file():  # written last
+        return _take_frames(first, kept, record.name, count)
+    return sorted(kept.glob(f"{glob.escape(record.name)}_of{count}_*.jpg"))
 
 
 def _take_frames(video: Path, kept: Path, name: str, count: int) -> list[Path]:

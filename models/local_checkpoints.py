@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import CONFIG_FILE
+from models.checkpoint import CONFIG_FILE, SHIPPED_DIR, WEIGHTS_FILE, file_hash
 from models.errors import CheckpointError
 
 LOCAL_VARIABLE = "FRAMESCRY_CHECKPOINTS_DIR"
@@ -105,13 +105,26 @@ class LocalCheckpoint:
         """
         wrapper = getattr(importlib.import_module(self.kind.module), self.kind.wrapper)
         try:
-            return wrapper(self.folder)
+            model = wrapper(self.folder)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             said = f"{type(error).__name__}: {error}"[:200]
             raise CheckpointError(
                 f"The checkpoint {self.name} says something that cannot be used ({said}): export "
                 "it again, or take its folder away."
             ) from error
+        self._check_reads(model)
+        return model
+
+    def _check_reads(self, model: Any) -> None:
+        """By the name of a shipped model everything else means that one, whatever lies here."""
+        reads = str(getattr(model, "index_encoder", self.name))
+        wanted = getattr(model, "encoder_hash", getattr(model, "backbone_hash", None))
+        shipped = SHIPPED_DIR / reads / WEIGHTS_FILE
+        if wanted is not None and shipped.is_file() and file_hash(shipped) != wanted:
+            raise CheckpointError(
+                f"The checkpoint {self.name} reads another {reads} than the one that ships with "
+                "the program: give that folder a name of its own, and export both again."
+            )
 
 
 def local_dir() -> Path:

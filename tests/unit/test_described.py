@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import timm
+from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from models import registry
 from models.backbones import BackboneShape, CompactBackbone, build_network
 from models.bert_network import BertFrameTextNetwork, BertFrameTextShape
-from models.checkpoint import beside, read_checkpoint, write_checkpoint
+from models.checkpoint import beside, file_hash, read_checkpoint, write_checkpoint
 from models.described import stored_size, within_weights
 from models.errors import CheckpointError
 from models.local_checkpoints import KINDS, LOCAL_VARIABLE
@@ -209,3 +210,17 @@ def test_a_captioner_of_this_machine_reads_what_ships(local: Path) -> None:
     assert registry.load("mine").index_encoder == "backbone"
     assert KINDS["captioner"].protocol == "scene_describer"
     assert beside(local / "mine", "backbone") == SHIPPED / "backbone"
+
+
+def test_a_folder_of_a_shipped_name_is_not_taken_for_the_shipped_model(local: Path) -> None:
+    """The index would be of the shipped one, and mean nothing to who was trained on the other."""
+    shutil.copytree(SHIPPED / "backbone", local / "backbone")
+    weights = local / "backbone" / "model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: 2 * tensor for name, tensor in tensors.items()}, weights)
+    other = file_hash(weights)
+    changed(local / "backbone", weights_sha256=other)
+    shutil.copytree(SHIPPED / "compact", local / "mine")
+    changed(local / "mine", name="mine", preprocessing={"backbone_hash": other})
+    with pytest.raises(CheckpointError, match="mine reads another backbone than the one that ship"):
+        registry.load("mine")

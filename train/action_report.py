@@ -41,8 +41,8 @@ PROTOCOLS = {
     f"clips alone, for {CLIPS_ALONE['max_rounds']} rounds fixed beforehand.",
     "ut_interaction": "Six interactions, trained on one set alone and tested on the other.",
     "variants": "Each trained as the shipped one is, mean over seeds; photographs among all "
-    "labels, clips and captioned videos at 2 frames a second. What is read was chosen before, by a "
-    "linear probe on the part called chosen and an earlier backbone; on this one, see the rows.",
+    "labels, clips and captioned videos at 2 frames a second. What is read was chosen "
+    "before, on the part called chosen and an earlier backbone; on this one, see the rows.",
 }
 
 

@@ -97,6 +97,14 @@ def test_events_play_are_told_and_are_taken_along(visitor: Person) -> None:
     takes_files(visitor)
 
 
+def test_what_is_answered_at_once_is_shown_whole(visitor: Person) -> None:
+    """From the index and with what was described before, everything comes in one burst."""
+    for _ in range(5):
+        find(visitor, ticked="Change of scene")
+        visitor.page.wait_for_timeout(300)
+        assert "so far" not in visitor.page.inner_text("#triggers-events")
+
+
 def hears_the_report(visitor: Person) -> None:
     page = visitor.page
     assert "seconds" in page.inner_text(".fs-report-text")

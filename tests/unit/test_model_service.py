@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.model_service import NOT_HERE, ModelService, line
+from app.model_service import LONGEST_FIGURE, NOT_HERE, ModelService, line, shortened
 from app.progress import Done, Progress
 from models import hub, registry
 from models.catalogue import model_facts
@@ -55,6 +55,12 @@ def test_nonsense_in_a_folder_is_a_line_and_no_end_of_the_page(
     path.write_text(json.dumps({**json.loads(path.read_text()), **described}))
     lines = [text for text, _ in ModelService(may_add=True).choices(["frame_scorer"])]
     assert "odd · cannot be used" in lines
+
+
+def test_what_is_too_long_for_a_list_ends_with_a_word() -> None:
+    text = "80.9 % of the validation videos are right, over 15 views of each"
+    assert shortened(text) == "80.9 % of the validation videos are right, over…"
+    assert len(shortened("x" * 90)) == LONGEST_FIGURE
 
 
 def test_a_model_is_loaded_with_what_it_reads_and_problems_are_raised(local: Path) -> None:

@@ -91,6 +91,14 @@ def test_dollars_are_shown_and_not_read_as_a_formula() -> None:
     assert axes.get_title(loc="left").splitlines()[0] == r"\$x_1\$.mp4"
 
 
+def test_a_title_of_long_names_stays_on_the_plot() -> None:
+    result = replace(sample_result(), method="learned from people, " * 4, steered=True)
+    (axes,) = render.importance_plot(result).axes
+    lines = axes.get_title(loc="left").splitlines()
+    assert max(map(len, lines)) <= render.TITLE_CHARS
+    assert lines[-1] == f"{len(result.keyframes)} key moments steered by words"
+
+
 def test_plots_of_several_threads_do_not_mix(tmp_path: Path) -> None:
     results = [sample_result(edges_s=(0.0, 10.0 * n, 20.0 * n), chosen=(0,)) for n in (1, 2, 3)]
     alone = [render.save_plot(r, tmp_path / f"alone{i}.png") for i, r in enumerate(results)]

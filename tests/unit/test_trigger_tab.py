@@ -116,6 +116,8 @@ def test_sentences() -> None:
     )
     assert spared(result()) == "captioner saw 9 of 120 frames; 92\u00a0% were spared"
     assert spared(replace(result(), describer=None)) == ""
+    shared = replace(result(), described_frames=121)  # events share some of their frames
+    assert spared(shared) == "captioner saw 120 of 120 frames; 0\u00a0% were spared"
 
 
 def test_what_lies_below_is_open_where_nothing_is_above() -> None:

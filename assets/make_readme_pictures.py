@@ -94,7 +94,7 @@ def library(person: Person) -> None:
 
 def models(person: Person) -> None:
     person.open_tab("models")
-    person.page.wait_for_selector("#models [class]")
+    person.page.wait_for_selector("#models-advice >> text=keyframe_scorer")
 
 
 def main() -> None:

@@ -71,6 +71,8 @@ def free_threads(sample_s: float = SAMPLE_S) -> int:
     With one of two cores busy, two spinning threads are slower than one, so a pool is sized from
     what is idle at the moment. Always at least one.
     """
+    if _was_lent_gpu:  # forked: the pool that torch had before is not there, and it would wait
+        return 1
     if allowed_cores() == 1:
         return 1
     before_s, began = _idle_core_s(), time.monotonic()

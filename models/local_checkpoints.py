@@ -30,6 +30,9 @@ class CheckpointKind:
     wrapper: str
     purpose: str
 
+    def wrapper_class(self) -> Any:
+        return getattr(importlib.import_module(self.module), self.wrapper)
+
 
 KINDS: dict[str, CheckpointKind] = {
     "backbone": CheckpointKind(
@@ -103,7 +106,7 @@ class LocalCheckpoint:
         Raises:
             CheckpointError: the folder cannot be used.
         """
-        wrapper = getattr(importlib.import_module(self.kind.module), self.kind.wrapper)
+        wrapper = self.kind.wrapper_class()
         try:
             model = wrapper(self.folder)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from models import hub, local_checkpoints
 from models.checkpoint import CONFIG_FILE, SHIPPED_DIR, WEIGHTS_FILE
 from models.errors import ModelUnavailableError
 from models.hub import HubModel
-from models.local_checkpoints import LocalCheckpoint
+from models.local_checkpoints import KINDS, LocalCheckpoint
 from models.residency import Limits, Residents
 
 NO_WEIGHTS = "no weights"
@@ -74,101 +75,14 @@ def _colour() -> Any:
     return ColourEncoder()
 
 
-def _backbone() -> Any:
-    from models.backbone_encoder import BackboneEncoder
-
-    return BackboneEncoder(CHECKPOINTS_DIR / "backbone")
-
-
-def _compact() -> Any:
-    from models.frame_text_encoder import FrameTextEncoder
-
-    return FrameTextEncoder(CHECKPOINTS_DIR / "compact")
+def _shipped(name: str, kind: str) -> Callable[[], Any]:
+    """From its checkpoint folder, by the checkpoint's kind; imported when it is built."""
+    return lambda: KINDS[kind].wrapper_class()(CHECKPOINTS_DIR / name)
 
 
-def _keyframe_scorer() -> Any:
-    from models.keyframe_scorer import KeyframeScorer
-
-    return KeyframeScorer(CHECKPOINTS_DIR / "keyframe_scorer")
-
-
-def _action_classifier() -> Any:
-    from models.action_classifier import ActionClassifier
-
-    return ActionClassifier(CHECKPOINTS_DIR / "action_classifier")
-
-
-def _captioner() -> Any:
-    from models.captioner import Captioner
-
-    return Captioner(CHECKPOINTS_DIR / "captioner")
-
-
-def _trigger_detector() -> Any:
-    from models.trigger_detector import TriggerDetector
-
-    return TriggerDetector(CHECKPOINTS_DIR / "trigger_detector")
-
-
-def _compact_detector() -> Any:
-    from models.compact_detector import CompactDetector
-
-    return CompactDetector(CHECKPOINTS_DIR / "compact_detector")
-
-
-def _detr() -> Any:
-    from models.object_detector import HubObjectDetector
-
-    return HubObjectDetector(hub.fetch(hub.DETR), hub.DETR.name)
-
-
-def _dfine() -> Any:
-    from models.object_detector import HubObjectDetector
-
-    return HubObjectDetector(hub.fetch(hub.D_FINE), hub.D_FINE.name)
-
-
-def _clip() -> Any:
-    from models.image_text_encoder import ImageTextEncoder
-
-    return ImageTextEncoder(hub.fetch(hub.CLIP), hub.CLIP.name)
-
-
-def _siglip2() -> Any:
-    from models.image_text_encoder import ImageTextEncoder
-
-    return ImageTextEncoder(hub.fetch(hub.SIGLIP_2), hub.SIGLIP_2.name)
-
-
-def _timesformer_k400() -> Any:
-    from models.video_transformer import TimeSformer
-
-    return TimeSformer(hub.fetch(hub.TIMESFORMER_K400), hub.TIMESFORMER_K400.name, stride=32)
-
-
-def _timesformer_k600() -> Any:
-    from models.video_transformer import TimeSformer
-
-    return TimeSformer(hub.fetch(hub.TIMESFORMER_K600), hub.TIMESFORMER_K600.name, stride=32)
-
-
-def _videomae() -> Any:
-    from models.video_transformer import VideoTransformer
-
-    return VideoTransformer(hub.fetch(hub.VIDEO_MAE), hub.VIDEO_MAE.name, stride=4)
-
-
-def _smolvlm() -> Any:
-    from models.vision_language import VisionLanguageModel
-
-    return VisionLanguageModel(hub.fetch(hub.SMOL_VLM), hub.SMOL_VLM.name)
-
-
-def _llava() -> Any:
-    from models.vision_language import VisionLanguageModel
-
-    # Each picture is eleven times as many tokens to it as to SmolVLM2.
-    return VisionLanguageModel(hub.fetch(hub.LLAVA), hub.LLAVA.name, frames_wanted=4)
+def _public(model: HubModel, module: str, wrapper: str, **options: Any) -> Callable[[], Any]:
+    """From its files of the hub, by a wrapper that is imported when it is built."""
+    return lambda: getattr(import_module(module), wrapper)(hub.fetch(model), model.name, **options)
 
 
 MODELS: dict[str, ModelEntry] = {
@@ -184,56 +98,56 @@ MODELS: dict[str, ModelEntry] = {
             name="backbone",
             kind="frame_encoder",
             purpose="What is in a picture, as numbers that the models below read",
-            build=_backbone,
+            build=_shipped("backbone", "backbone"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name="compact",
             kind="frame_text_encoder",
             purpose="Finds moments by words or by a picture",
-            build=_compact,
+            build=_shipped("compact", "frame_text_encoder"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name="keyframe_scorer",
             kind="frame_scorer",
             purpose="How important people would find each moment",
-            build=_keyframe_scorer,
+            build=_shipped("keyframe_scorer", "keyframe_scorer"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name="action_classifier",
             kind="action_classifier",
             purpose="Names what is done, from 48 everyday actions, sports and interactions",
-            build=_action_classifier,
+            build=_shipped("action_classifier", "action_classifier"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name="captioner",
             kind="scene_describer",
             purpose="Says in a sentence what a moment shows; small, and often wrong",
-            build=_captioner,
+            build=_shipped("captioner", "captioner"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name="trigger_detector",
             kind="trigger_scorer",
             purpose="How likely a fight is going on at each moment",
-            build=_trigger_detector,
+            build=_shipped("trigger_detector", "trigger_scorer"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name="compact_detector",
             kind="object_detector",
             purpose="Finds people who are not too small in the picture, with boxes",
-            build=_compact_detector,
+            build=_shipped("compact_detector", "compact_detector"),
             weights="shipped, trained here",
         ),
         ModelEntry(
             name=hub.DETR.name,
             kind="object_detector",
             purpose="Finds 80 kinds of things in pictures, with boxes; large",
-            build=_detr,
+            build=_public(hub.DETR, "models.object_detector", "HubObjectDetector"),
             weights=FROM_THE_HUB,
             hub=hub.DETR,
         ),
@@ -241,7 +155,7 @@ MODELS: dict[str, ModelEntry] = {
             name=hub.D_FINE.name,
             kind="object_detector",
             purpose="Finds 80 kinds of things in pictures, with boxes; small and fast",
-            build=_dfine,
+            build=_public(hub.D_FINE, "models.object_detector", "HubObjectDetector"),
             weights=FROM_THE_HUB,
             hub=hub.D_FINE,
         ),
@@ -250,7 +164,7 @@ MODELS: dict[str, ModelEntry] = {
             kind="frame_text_encoder",
             purpose="Finds moments by words in many languages, or by a picture; large, for a GPU "
             "or patience",
-            build=_siglip2,
+            build=_public(hub.SIGLIP_2, "models.image_text_encoder", "ImageTextEncoder"),
             weights=FROM_THE_HUB,
             hub=hub.SIGLIP_2,
         ),
@@ -259,7 +173,7 @@ MODELS: dict[str, ModelEntry] = {
             kind="frame_text_encoder",
             purpose="Finds moments by English words or by a picture; it compares, and does not "
             "say how sure it is",
-            build=_clip,
+            build=_public(hub.CLIP, "models.image_text_encoder", "ImageTextEncoder"),
             weights=FROM_THE_HUB,
             licence="MIT",
             hub=hub.CLIP,
@@ -269,7 +183,9 @@ MODELS: dict[str, ModelEntry] = {
             kind="segment_classifier",
             purpose="Names 400 actions, and says what segments are like for a summary; large, for "
             "a GPU or patience",
-            build=_timesformer_k400,
+            build=_public(
+                hub.TIMESFORMER_K400, "models.video_transformer", "TimeSformer", stride=32
+            ),
             weights=FROM_THE_HUB,
             licence=NO_COMMERCE,
             hub=hub.TIMESFORMER_K400,
@@ -280,7 +196,9 @@ MODELS: dict[str, ModelEntry] = {
             kind="segment_classifier",
             purpose="Names 600 actions, and says what segments are like for a summary; large, for "
             "a GPU or patience",
-            build=_timesformer_k600,
+            build=_public(
+                hub.TIMESFORMER_K600, "models.video_transformer", "TimeSformer", stride=32
+            ),
             weights=FROM_A_FOLDER,
             licence=NO_COMMERCE,
             hub=hub.TIMESFORMER_K600,
@@ -290,7 +208,7 @@ MODELS: dict[str, ModelEntry] = {
             name=hub.VIDEO_MAE.name,
             kind="segment_classifier",
             purpose="Names 400 actions; large, for a GPU or patience",
-            build=_videomae,
+            build=_public(hub.VIDEO_MAE, "models.video_transformer", "VideoTransformer", stride=4),
             weights=FROM_THE_HUB,
             licence=NO_COMMERCE,
             hub=hub.VIDEO_MAE,
@@ -300,7 +218,7 @@ MODELS: dict[str, ModelEntry] = {
             kind="scene_describer",
             purpose="Says what pictures of an event show, and whether it happens; for a GPU or "
             "patience",
-            build=_smolvlm,
+            build=_public(hub.SMOL_VLM, "models.vision_language", "VisionLanguageModel"),
             weights=FROM_THE_HUB,
             hub=hub.SMOL_VLM,
         ),
@@ -308,7 +226,10 @@ MODELS: dict[str, ModelEntry] = {
             name=hub.LLAVA.name,
             kind="scene_describer",
             purpose="Says what pictures of an event show, and whether it happens; for a GPU",
-            build=_llava,
+            # Each picture is eleven times as many tokens to it as to SmolVLM2.
+            build=_public(
+                hub.LLAVA, "models.vision_language", "VisionLanguageModel", frames_wanted=4
+            ),
             weights=FROM_THE_HUB,
             hub=hub.LLAVA,
         ),

@@ -16,7 +16,6 @@ from typing import Any, cast
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -33,6 +32,7 @@ from train.command import run_command
 from train.data.action_batches import ActionBatches, Batch, whole_window
 from train.data.action_examples import Example, Examples, load_examples
 from train.data.action_labels import LABELS
+from train.round_report import Report
 from train.schedules import warm_cosine
 
 WATCHED = "val/top1"
@@ -186,19 +186,6 @@ def mean_logits(arrays: Arrays, config: ActionConfig, seen: Floats, times_s: Tim
     windows = windows_over(times_s)
     logits, _ = window_logits(arrays, config.model, seen, times_s, windows)
     return np.asarray(logits.mean(0), np.float32)
-
-
-class Report(Callback):
-    """One line a round."""
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            shown = " ".join(
-                f"{name} {float(value):.4f}"
-                for name, value in trainer.callback_metrics.items()
-                if name.startswith(("train/", "val/"))
-            )
-            print(f"round {trainer.current_epoch} {shown}", flush=True)
 
 
 def fit(config: ActionConfig, *, resume: bool) -> ActionTraining:

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -36,6 +35,7 @@ from train.data.caption_batches import (
     open_sources,
 )
 from train.data.captions import CaptionedItem
+from train.round_report import Report
 from train.schedules import decayed, rate_share
 
 WATCHED = "val/cider_d"
@@ -192,19 +192,6 @@ class CaptionTraining(fitting.ValidatedModule):
 
     def on_validation_epoch_end(self) -> None:
         pass
-
-
-class Report(Callback):
-    """One line a round."""
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            shown = " ".join(
-                f"{name} {float(value):.4f}"
-                for name, value in trainer.callback_metrics.items()
-                if name.startswith(("train/", "val/"))
-            )
-            print(f"round {trainer.current_epoch} {shown}", flush=True)
 
 
 def fit(config: CaptionerConfig, *, resume: bool) -> CaptionTraining:

@@ -23,7 +23,6 @@ from models.cnn_rnn import probabilities_of
 from models.cnn_rnn_network import CnnRnn, trunk_dim
 from models.types import Floats
 from train import fitting
-from train.action_classifier import Report
 from train.action_measures import Answers, confusion
 from train.cnn_rnn_config import WHOLE_TRUNK, CnnRnnConfig, load_config
 from train.command import run_command
@@ -31,6 +30,7 @@ from train.data.action_segments import HeldSegments, TrainedSegments
 from train.data.ucf101 import LabelledVideo, VideoParts
 from train.pretrained import load_trunk
 from train.resuming import CheckingTrainer
+from train.round_report import Report
 from train.schedules import warm_cosine
 
 WATCHED = "val/top1"

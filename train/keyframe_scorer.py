@@ -14,7 +14,6 @@ from typing import Any, cast
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -27,6 +26,7 @@ from train.data.tvsum_folds import Parts, load_scored_videos, parts_of
 from train.keyframe_config import ScorerConfig, ScorerData, load_config
 from train.losses import importance_losses
 from train.metrics import rank_correlations
+from train.round_report import Report
 from train.schedules import warm_cosine
 
 WATCHED = "val/tau"
@@ -141,19 +141,6 @@ class KeyframeTraining(fitting.ValidatedModule):
     def on_validation_epoch_end(self) -> None:
         tau, rho = np.mean(self._correlations, axis=0).tolist()
         self.log_dict({"val/tau": tau, "val/rho": rho}, sync_dist=True)
-
-
-class Report(Callback):
-    """One line a round."""
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            shown = " ".join(
-                f"{name} {float(value):.4f}"
-                for name, value in trainer.callback_metrics.items()
-                if name.startswith(("train/", "val/"))
-            )
-            print(f"round {trainer.current_epoch} {shown}", flush=True)
 
 
 def load_parts(config: ScorerConfig) -> Parts[ScoredVideo]:

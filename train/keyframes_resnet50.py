@@ -21,12 +21,11 @@ from typing import Any, cast
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from models.keyframe_network import ScorerNetwork
 from models.types import Floats
-from train import fitting
+from train import fitting, round_report
 from train.command import run_command
 from train.data.judged import ScoredVideo
 from train.data.judged_frames import JudgedFrames, open_judged_frames
@@ -168,18 +167,11 @@ class TwoStageTraining(fitting.ValidatedModule):
         self.log_dict({f"val/{n}": v for n, v in zip(names, means, strict=True)}, sync_dist=True)
 
 
-class Report(Callback):
-    """One line a round."""
+class Report(round_report.Report):
+    """With the stage that the round is of."""
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            shown = " ".join(
-                f"{name} {float(value):.4f}"
-                for name, value in trainer.callback_metrics.items()
-                if name.startswith(("train/", "val/"))
-            )
-            stage = 2 if module.tunes else 1
-            print(f"round {trainer.current_epoch} stage {stage} {shown}", flush=True)
+    def place(self, trainer: lightning.Trainer, module: Any) -> str:
+        return f"{trainer.current_epoch} stage {2 if module.tunes else 1}"
 
 
 def load_parts(config: TwoStageConfig) -> tuple[list[JudgedFrames], list[JudgedFrames]]:

@@ -15,7 +15,6 @@ from typing import Any, cast
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -30,6 +29,7 @@ from train.command import run_command
 from train.data.trigger_batches import Batch, TriggerBatches
 from train.data.trigger_features import load_trigger_features
 from train.data.trigger_folds import Parts, Recording, parts_of, recordings_of, shown_at
+from train.round_report import Report
 from train.schedules import warm_cosine
 from train.trigger_config import TriggerConfig, load_config
 from train.trigger_measures import average_precision
@@ -167,19 +167,6 @@ class TriggerTraining(fitting.ValidatedModule):
         if self._held:
             fights, scores = (np.array(column) for column in zip(*self._held, strict=True))
             self.log(WATCHED, average_precision(fights, scores), sync_dist=True)
-
-
-class Report(Callback):
-    """One line a round."""
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            shown = " ".join(
-                f"{name} {float(value):.4f}"
-                for name, value in trainer.callback_metrics.items()
-                if name.startswith(("train/", "val/"))
-            )
-            print(f"round {trainer.current_epoch} {shown}", flush=True)
 
 
 def _parts(config: TriggerConfig, source: TriggerSource) -> Parts:

@@ -25,8 +25,8 @@ from models.types import Floats, Times
 from train import fitting
 from train.command import run_command
 from train.data.trigger_videos import Batch, Pieces, TrainedVideo, VideoParts, read_parts
+from train.round_report import Report
 from train.schedules import warm_cosine
-from train.trigger_detector import Report
 from train.trigger_measures import average_precision
 from train.trigger_video_config import TriggerVideoConfig, load_config
 from train.trigger_video_network import TriggerVideoNetwork, losses
